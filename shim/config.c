@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "sys.h"
+#include "table.h"
+
+enum {
+	DEPTH_DEFAULT = 64,
+	DEPTH_MAX = 4096,
+	STALE_MS_DEFAULT = 250,
+	STALE_MS_MAX = 60000,
+	RING_DEFAULT = 8, /* ring mode has one call in flight; 8 KiB against RLIMIT_MEMLOCK */
+	RING_MAX = 4096,
+	SQPOLL_MS_MAX = 60000,
+};
+
+struct config config __attribute__((visibility("hidden")));
+
+/* musl before 1.1.24 has none. */
+extern char *secure_getenv(const char *name) __attribute__((weak));
+
+static char stats_path[PATH_MAX];
+
+static const char *const mode_names[] = {
+	[MODE_OFF] = "off",
+	[MODE_AUTO] = "auto",
+	[MODE_STRICT] = "strict",
+	[MODE_RING] = "ring",
+};
+
+const char *config_mode_name(enum mode mode)
+{
+	return mode_names[mode];
+}
+
+static const char *variable(const char *name)
+{
+	const char *value = &secure_getenv ? secure_getenv(name) : NULL;
+
+	return value && *value ? value : NULL;
+}
+
+static void warn_malformed(const char *name, const char *value, const char *wanted)
+{
+	const char *const line[] = {name, "='", value, "' ignored: ", wanted, NULL};
+
+	diag_line(line);
+}
+
+/* Digits only; -1 for anything else, or what does not fit. */
+static long number_parse(const char *text)
+{
+	long number = 0;
+
+	for (const char *c = text; *c; c++) {
+		if (*c < '0' || *c > '9' || number > INT_MAX / 10 - 1)
+			return -1;
+		number = number * 10 + (*c - '0');
+	}
+	return *text ? number : -1;
+}
+
+static unsigned number_variable(const char *name, long least, long most, unsigned otherwise,
+				const char *wanted)
+{
+	const char *value = variable(name);
+	long number;
+
+	if (!value)
+		return otherwise;
+	number = number_parse(value);
+	if (number >= least && number <= most)
+		return (unsigned)number;
+	warn_malformed(name, value, wanted);
+	return otherwise;
+}
+
+/* Switched off by USHIM=0 or off; on by 1, on, or nothing. */
+static bool switch_variable(const char *name, bool otherwise)
+{
+	const char *value = variable(name);
+
+	if (!value)
+		return otherwise;
+	if (!strcmp(value, "0") || !strcmp(value, "off"))
+		return false;
+	if (!strcmp(value, "1") || !strcmp(value, "on"))
+		return true;
+	warn_malformed(name, value, "not 0, off, 1 or on");
+	return otherwise;
+}
+
+static enum mode mode_variable(void)
+{
+	const char *value = variable("USHIM_MODE");
+
+	for (enum mode mode = MODE_AUTO; value && mode <= MODE_RING; mode++)
+		if (!strcmp(value, mode_names[mode]))
+			return mode;
+	if (value)
+		warn_malformed("USHIM_MODE", value, "not auto, strict or ring");
+	return MODE_AUTO;
+}
+
+/*
+ * The statistics file is named relative to where the program was started, and written when
+ * the program may have gone elsewhere.
+ */
+static const char *stats_variable(void)
+{
+	const char *value = variable("USHIM_STATS");
+	size_t length, at = 0;
+
+	if (!value)
+		return NULL;
+	length = strlen(value);
+	if (value[0] != '/') {
+		long cwd = sys(SYS_getcwd, stats_path, sizeof(stats_path));
+
+		if (cwd <= 0)
+			return NULL;
+		at = (size_t)cwd; /* counts the terminating zero: that is where '/' goes */
+		stats_path[at - 1] = '/';
+	}
+	if (at + length + 1 > sizeof(stats_path)) {
+		warn_malformed("USHIM_STATS", value, "path too long");
+		return NULL;
+	}
+	memcpy(stats_path + at, value, length + 1);
+	return stats_path;
+}
+
+/* Lower-case names of opcodes, as in IORING_OP_*; -1 for a name that is none. */
+static int opcode_named(const char *name, size_t length)
+{
+	for (enum op op = 0; op < OP_COUNT; op++) {
+		const char *known = table_opcode_name(op);
+		size_t i = 0;
+
+		if (table_op_opcode(op) < 0 || strlen(known) != length)
+			continue;
+		while (i < length && (name[i] | 0x20) == (known[i] | 0x20))
+			i++;
+		if (i == length)
+			return table_op_opcode(op);
+	}
+	return -1;
+}
+
+static uint64_t without_variable(void)
+{
+	const char *value = variable("USHIM_WITHOUT");
+	uint64_t without = 0;
+
+	for (const char *name = value; name && *name;) {
+		size_t length = strcspn(name, ",");
+		int opcode = opcode_named(name, length);
+
+		if (opcode < 0) {
+			warn_malformed("USHIM_WITHOUT", value, "not a list of io_uring operations");
+			return 0;
+		}
+		without |= UINT64_C(1) << opcode;
+		name += length + (name[length] == ',');
+	}
+	return without;
+}
+
+void config_read(void)
+{
+	if (!switch_variable("USHIM", true))
+		return;
+	config.mode = mode_variable();
+	config.depth = number_variable("USHIM_DEPTH", 1, DEPTH_MAX, DEPTH_DEFAULT,
+				       "not a number from 1 to 4096");
+	config.stale_ms = number_variable("USHIM_STALE_MS", 0, STALE_MS_MAX, STALE_MS_DEFAULT,
+					  "not a number from 0 to 60000 (milliseconds)");
+	config.ring_entries = number_variable("USHIM_RING", 1, RING_MAX, RING_DEFAULT,
+					      "not a number from 1 to 4096");
+	config.sqpoll_ms = number_variable("USHIM_SQPOLL", 0, SQPOLL_MS_MAX, 0,
+					   "not a number from 0 to 60000 (milliseconds)");
+	config.force = switch_variable("USHIM_FORCE", false);
+	config.stats = stats_variable();
+	config.without = without_variable();
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "call.h"
+#include "config.h"
+#include "names.h"
+#include "over/over.h"
+#include "process.h"
+#include "real.h"
+#include "ring.h"
+#include "stats.h"
+#include "sys.h"
+#include "thread.h"
+#include "watch.h"
+
+uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden")));
+
+extern void pthread_testcancel(void) __attribute__((weak));
+
+/* What a call came to. */
+enum outcome {
+	OUTCOME_PLAIN,  /* the program's own call is to be made */
+	OUTCOME_RESULT, /* the ring's result, 0 or more */
+	OUTCOME_ERROR,  /* the ring's negative errno, which is the call's own */
+};
+
+void engine_arm(void)
+{
+	for (enum op op = 0; op < OP_COUNT; op++)
+		ushim_armed[op] = stats_wanted() ||
+				  (config.mode == MODE_RING &&
+				   (table_op_opcode(op) >= 0 || watch_needed(op)));
+}
+
+/* POSIX's cancellation points among the operations with an opcode. */
+static bool op_cancellation_point(enum op op)
+{
+	switch (table_op_opcode(op)) {
+	case OPCODE_READ:
+	case OPCODE_WRITE:
+	case OPCODE_READV:
+	case OPCODE_WRITEV:
+	case OPCODE_FSYNC:
+	case OPCODE_SYNC_FILE_RANGE:
+	case OPCODE_FALLOCATE:
+	case OPCODE_OPENAT:
+	case OPCODE_CLOSE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Errors that say "I did not begin": the plain call may follow, and says it as libc would
+ * (errno precedence, SIGXFSZ with EFBIG, ...).
+ */
+static bool error_is_refusal(int err)
+{
+	switch (err) {
+	case -EBADF:
+	case -EINVAL:
+	case -ECANCELED:
+	case -EAGAIN:
+	case -EOPNOTSUPP:
+	case -ENOSYS:
+	case -EFBIG:
+	case -EFAULT:
+	case -ESPIPE:
+	case -EPERM:
+	case -EACCES:
+	case -EISDIR:
+	case -ENODEV:
+	case -ENOMEM:
+	case -EOVERFLOW:
+	case -ETXTBSY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * May the plain call be made after the ring failed? A question or a command that failed
+ * changed nothing and is simply put again. A failed write may have written (O_SYNC), a failed
+ * fsync has taken the file's one error report with it, and a failed close has closed: there
+ * the ring's answer is the call's answer.
+ */
+static bool error_may_be_repeated(enum op op, int err)
+{
+	if (op == OP_POSIX_FALLOCATE || op == OP_FADVISE)
+		return true; /* they return errors in their own way */
+	if (op == OP_CLOSE)
+		return err == -EBADF || err == -ECANCELED || err == -EAGAIN || err == -EINVAL;
+	switch (table_op_class(op)) {
+	case CLASS_DATA:
+	case CLASS_DURABLE:
+		return error_is_refusal(err);
+	case CLASS_QUESTION:
+	case CLASS_COMMAND:
+	case CLASS_HANDLE:
+	case CLASS_LISTING:
+	case CLASS_PROCESS:
+		return true;
+	}
+	return true;
+}
+
+/*
+ * Whether the program's BYTES may be written: the kernel is asked to write eight bytes at
+ * either end (the old signal mask, which is put back to the caller as it is) and says EFAULT
+ * where the program's own call would have.
+ */
+static bool memory_writable(char *memory, size_t bytes)
+{
+	enum { CHUNK = 8 };
+
+	return sys(SYS_rt_sigprocmask, 0, NULL, memory, CHUNK) == 0 &&
+	       sys(SYS_rt_sigprocmask, 0, NULL, memory + bytes - CHUNK, CHUNK) == 0;
+}
+
+static void stat_from_statx(struct stat *stat, const struct statx *statx)
+{
+	memset(stat, 0, sizeof(*stat));
+	stat->st_dev = makedev(statx->stx_dev_major, statx->stx_dev_minor);
+	stat->st_ino = statx->stx_ino;
+	stat->st_nlink = statx->stx_nlink;
+	stat->st_mode = statx->stx_mode;
+	stat->st_uid = statx->stx_uid;
+	stat->st_gid = statx->stx_gid;
+	stat->st_rdev = makedev(statx->stx_rdev_major, statx->stx_rdev_minor);
+	stat->st_size = (off_t)statx->stx_size;
+	stat->st_blksize = statx->stx_blksize;
+	stat->st_blocks = (blkcnt_t)statx->stx_blocks;
+	stat->st_atim.tv_sec = statx->stx_atime.tv_sec;
+	stat->st_atim.tv_nsec = statx->stx_atime.tv_nsec;
+	stat->st_mtim.tv_sec = statx->stx_mtime.tv_sec;
+	stat->st_mtim.tv_nsec = statx->stx_mtime.tv_nsec;
+	stat->st_ctim.tv_sec = statx->stx_ctime.tv_sec;
+	stat->st_ctim.tv_nsec = statx->stx_ctime.tv_nsec;
+}
+
+/* The kernel has done the call; hand its answer over. False: the plain call has to. */
+static bool call_finish(const struct call *call, const struct ring *ring, long *value)
+{
+	switch (call->yield) {
+	case YIELD_RESULT:
+		break;
+	case YIELD_STAT:
+		if (!memory_writable((char *)call->stat, sizeof(*call->stat)))
+			return false;
+		stat_from_statx(call->stat, ring_statx(ring));
+		*value = 0;
+		break;
+	}
+	if (call->opcode == OPCODE_OPENAT || call->opcode == OPCODE_OPENAT2)
+		names_opened((int)*value);
+	return true;
+}
+
+/* Guard: may the shim act at all, in this thread and now? */
+static enum reason thread_guard(const struct thread *thread)
+{
+	if (config.mode != MODE_RING)
+		return REASON_MODE;
+	if (thread->depth)
+		return REASON_NESTED;
+	if (thread->cancel_async)
+		return REASON_CANCEL;
+	if (thread->stage == THREAD_DEAD)
+		return REASON_THREAD_ENDING;
+	if (thread->stage == THREAD_PLAIN)
+		return ring_ceded() ? REASON_CEDED : REASON_NO_RING;
+	return REASON_NONE;
+}
+
+static enum reason ring_for(enum opcode opcode, struct ring **ring)
+{
+	int why = 0;
+
+	if (ring_ceded()) {
+		thread_give_up_ring();
+		return REASON_CEDED;
+	}
+	*ring = thread_ring(&why);
+	if (why == -EXDEV)
+		return REASON_BORROWED;
+	if (why)
+		stats_ring_error(why);
+	if (!*ring)
+		return REASON_NO_RING;
+	return ring_knows(opcode) ? REASON_NONE : REASON_OPCODE;
+}
+
+/* Proves and runs CALL. With the depth above zero: nothing in here is intercepted. */
+static enum reason call_run(const struct call *call, enum outcome *outcome, long *value)
+{
+	struct ring *ring = NULL;
+	int result = 0;
+	enum reason reason = ring_for(call->opcode, &ring);
+
+	if (reason == REASON_NONE)
+		reason = names_guard(call);
+	if (reason == REASON_NONE)
+		reason = ring_run(ring, call, &result);
+	if (reason == REASON_INTERRUPTED && result < 0) {
+		*value = result;
+		*outcome = OUTCOME_ERROR;
+		return reason;
+	}
+	if (reason != REASON_NONE)
+		return reason;
+	*value = result;
+	if (result >= 0 && call_finish(call, ring, value))
+		*outcome = OUTCOME_RESULT;
+	else if (result < 0 && !error_may_be_repeated(call->op, result))
+		*outcome = OUTCOME_ERROR;
+	return *outcome == OUTCOME_PLAIN ? REASON_RING_ERROR : REASON_NONE;
+}
+
+/* The whole way of a call that has an opcode. */
+static enum outcome call_try(enum op op, const long *arg, long *value)
+{
+	struct thread *thread = &thread_self;
+	struct call call = {.op = op};
+	enum outcome outcome = OUTCOME_PLAIN;
+	enum reason reason = thread_guard(thread);
+
+	if (reason == REASON_NONE)
+		reason = over_marshal(op, &call, arg);
+	if (reason == REASON_NONE) {
+		if (op_cancellation_point(op) && &pthread_testcancel)
+			pthread_testcancel();
+		thread->depth++;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		reason = call_run(&call, &outcome, value);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		thread->depth--;
+	}
+	if (op == OP_CLOSE)
+		names_closed((int)arg[0]);
+	stats_call(op, reason);
+	return outcome;
+}
+
+/*
+ * syscall(SYS_openat2, ...): glibc 2.36 has no function for it, programs call it so. The
+ * other numbers are passed through.
+ */
+static enum op op_of_syscall(const struct regs *regs)
+{
+	return regs->arg[0] == SYS_openat2 ? OP_OPENAT2 : OP_SYSCALL;
+}
+
+struct verdict engine_enter(enum sym sym, struct regs *regs)
+{
+	struct verdict plain = {.jump = real_of(sym)};
+	const long *arg = regs->arg;
+	enum op op = table_sym_op(sym);
+	long value = 0;
+
+	if (!process_awake())
+		return plain;
+	if (op == OP_SYSCALL && op_of_syscall(regs) == OP_OPENAT2) {
+		op = OP_OPENAT2;
+		arg++;
+	}
+	if (table_op_opcode(op) < 0) {
+		stats_call(op, config.mode == MODE_RING ? REASON_OPERATION : REASON_MODE);
+		if (watch_before(op, sym, regs, &value))
+			return (struct verdict){.value = value};
+		return plain;
+	}
+	switch (call_try(op, arg, &value)) {
+	case OUTCOME_PLAIN:
+		return plain;
+	case OUTCOME_RESULT:
+		return (struct verdict){.value = value};
+	case OUTCOME_ERROR:
+		errno = (int)-value;
+		return (struct verdict){.value = -1};
+	}
+	return plain;
+}

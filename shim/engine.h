@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * engine: the one path every interesting call takes:
+ * guard (may the shim act here at all), marshal (shim/over), prove (shim/names), run
+ * (shim/ring), finish; and the plain call wherever a step says no.
+ */
+#ifndef USHIM_ENGINE_H
+#define USHIM_ENGINE_H
+
+#include <stdint.h>
+
+#include "table.h"
+
+/* The caller's argument registers, as shim/over/stubs.S saves them. */
+struct regs {
+	long arg[6];
+	long rax;
+	long pad;
+	unsigned char vector[8][16];
+};
+
+/* Jump to JUMP with the caller's registers restored, or, if null, return VALUE. */
+struct verdict {
+	long value;
+	void *jump;
+};
+
+/*
+ * One byte per operation: not 0 where somebody is interested. The stubs read it; an entry
+ * with 0 goes straight on to libc.
+ */
+extern uint8_t ushim_armed[OP_COUNT];
+
+/* Called by the stubs with the symbol that was called. Leaves errno as the call would. */
+struct verdict engine_enter(enum sym sym, struct regs *regs);
+
+/* Sets up ushim_armed after the configuration was read. */
+void engine_arm(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * init: the library's birth and, for programs that end by exit(3), its last moment.
+ *
+ * Source map, in the order a call meets it:
+ *
+ *   include/ushim/ops.def   what is known of libc: operations and the symbols that reach them
+ *   shim/over/stubs.S       the exported entries
+ *   shim/engine.c           the one path: guard, marshal, prove, run, finish, or plain
+ *   shim/over/ (C files)    argument lists to struct call (call.h)
+ *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
+ *   shim/names.c            descriptors and file systems this process knows
+ *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
+ *   shim/signals.c          handlers kept out of the ring's critical moments
+ *   shim/thread.c           what every thread carries
+ *   shim/process.c          whose memory this is, and whether we may act in it
+ *   shim/real.c             the next definition of every symbol
+ *   shim/stats.c            counters and the record of USHIM_STATS
+ *   shim/config.c           the environment
+ *   shim/diag.c             lines on stderr
+ *   shim/sys.h              system calls of our own
+ *   shim/table.c            ops.def as C
+ */
+#include "config.h"
+#include "engine.h"
+#include "process.h"
+#include "stats.h"
+#include "thread.h"
+
+__attribute__((constructor)) static void ushim_begin(void)
+{
+	config_read();
+	if (config.mode == MODE_OFF)
+		return;
+	stats_open();
+	if (config.mode == MODE_RING)
+		thread_prepare();
+	engine_arm();
+	process_wake();
+}
+
+__attribute__((destructor)) static void ushim_end(void)
+{
+	stats_write("exit");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * names: the descriptors and file systems this process knows.
+ *
+ * A descriptor's number says nothing by itself: libc opens and closes some behind every
+ * interposer (DESIGN F11). What is kept here is revalidated against the kernel at each use,
+ * and forgotten whenever something happens that could have changed it unseen.
+ */
+#ifndef USHIM_NAMES_H
+#define USHIM_NAMES_H
+
+#include <stdbool.h>
+
+#include "call.h"
+
+/* The next two say REASON_NONE, or why the call is not for the ring. */
+
+/* What GUARD asks of CALL's descriptor or path. May ask the kernel. */
+enum reason names_guard(const struct call *call);
+
+/* This process opened FD just now, by itself: nobody else can move its file position. */
+void names_opened(int fd);
+void names_closed(int fd);
+void names_copied(int from, int to);
+
+/* Descriptors may have been shared with, or changed by, somebody else. */
+void names_forget_descriptors(void);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "sys.h"
+
+static bool awake;
+static bool threaded;
+
+/* In wiped memory: zero in a forked child until it asks. */
+static int *owner;
+
+bool process_awake(void)
+{
+	return awake;
+}
+
+void process_wake(void)
+{
+	awake = true;
+}
+
+static void *map_advised(size_t size, int advice)
+{
+	long memory = sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	if (memory < 0 && memory > -4096)
+		return NULL;
+	if (sys(SYS_madvise, memory, size, advice) != 0) {
+		sys(SYS_munmap, memory, size);
+		return NULL;
+	}
+	return (void *)memory;
+}
+
+void *process_map_wiped(size_t size)
+{
+	return map_advised(size, MADV_WIPEONFORK);
+}
+
+void *process_map_private(size_t size)
+{
+	return map_advised(size, MADV_DONTFORK);
+}
+
+void process_unmap(void *memory, size_t size)
+{
+	sys(SYS_munmap, memory, size);
+}
+
+bool process_owns_memory(void)
+{
+	int pid = (int)sys(SYS_getpid);
+	int *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
+
+	if (!page) {
+		int *none = NULL;
+
+		page = process_map_wiped(sizeof(*page));
+		if (!page)
+			return false;
+		if (!__atomic_compare_exchange_n(&owner, &none, page, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE)) {
+			process_unmap(page, sizeof(*page));
+			page = none;
+		}
+	}
+	if (__atomic_load_n(page, __ATOMIC_RELAXED) == 0)
+		__atomic_store_n(page, pid, __ATOMIC_RELAXED);
+	return __atomic_load_n(page, __ATOMIC_RELAXED) == pid;
+}
+
+bool process_threaded(void)
+{
+	return __atomic_load_n(&threaded, __ATOMIC_RELAXED);
+}
+
+void process_note_thread(void)
+{
+	__atomic_store_n(&threaded, true, __ATOMIC_RELAXED);
+}
+
+bool process_filtered(void)
+{
+	return sys(SYS_prctl, PR_GET_SECCOMP) != 0;
+}

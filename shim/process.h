@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process: what is known of the process we live in: whether we may act yet, whose memory this
+ * is (a fork's child has a copy, a vfork's child borrows it), whether it has threads.
+ */
+#ifndef USHIM_PROCESS_H
+#define USHIM_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True from the library's constructor on, and never with USHIM=off. */
+bool process_awake(void);
+void process_wake(void);
+
+/*
+ * Memory that a forked child finds zeroed (MADV_WIPEONFORK, Linux 4.14): the kernel's own
+ * word that this is another process, with no system call and for every way to fork.
+ * Null when there is no memory. Size in bytes; freed by process_unmap.
+ */
+void *process_map_wiped(size_t size);
+
+/* Memory that a forked child does not have at all (MADV_DONTFORK). */
+void *process_map_private(size_t size);
+void process_unmap(void *memory, size_t size);
+
+/*
+ * True if the caller runs in the process that owns this memory; false in the child of a
+ * vfork or of a clone that shares it, which must not act in its parent's name.
+ */
+bool process_owns_memory(void);
+
+/* True once the process has, or ever had, a second thread. */
+bool process_threaded(void);
+void process_note_thread(void);
+
+/* True when a seccomp filter or strict mode is in force (prctl(2), PR_GET_SECCOMP). */
+bool process_filtered(void);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring_private.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "config.h"
+#include "process.h"
+#include "signals.h"
+#include "stats.h"
+#include "sys.h"
+
+#define RING_MAGIC UINT64_C(0x756368696d72696e)
+
+/* How long a wait lasts before handlers that became due meanwhile are looked for. */
+static const struct __kernel_timespec wait_slice = {.tv_nsec = 50 * 1000 * 1000};
+
+static uint64_t opcodes_known;
+static bool opcodes_asked;
+static bool ceded;
+static int inside; /* threads in ring_run */
+
+static void opcodes_ask(const struct ring *ring)
+{
+	if (__atomic_load_n(&opcodes_asked, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_store_n(&opcodes_known, ring_probe(ring) & ~config.without, __ATOMIC_RELAXED);
+	__atomic_store_n(&opcodes_asked, true, __ATOMIC_RELEASE);
+}
+
+bool ring_knows(enum opcode opcode)
+{
+	return opcode >= 0 && opcodes_known >> opcode & 1;
+}
+
+int ring_open(struct ring **made, unsigned entries, unsigned sqpoll_ms)
+{
+	struct ring *ring;
+	int err;
+
+	if (process_filtered())
+		return -EPERM;
+	if (!process_owns_memory())
+		return -EXDEV;
+	ring = process_map_wiped(sizeof(*ring));
+	if (!ring)
+		return -ENOMEM;
+	err = ring_setup(ring, entries, sqpoll_ms);
+	if (err) {
+		process_unmap(ring, sizeof(*ring));
+		return err;
+	}
+	opcodes_ask(ring);
+	stats_ring(RING_STAT_RINGS);
+	ring->magic = RING_MAGIC;
+	*made = ring;
+	return 0;
+}
+
+void ring_close(struct ring *ring)
+{
+	ring_teardown(ring);
+	process_unmap(ring, sizeof(*ring));
+}
+
+bool ring_survived(const struct ring *ring)
+{
+	return ring->magic == RING_MAGIC;
+}
+
+const struct statx *ring_statx(const struct ring *ring)
+{
+	return &ring->statx;
+}
+
+/*
+ * io_uring_enter(2), with a time limit where SLICE is given (EXT_ARG, Linux 5.11). liburing
+ * 2.3 exports no plain enter, and its waiting functions hide how far they came.
+ */
+static int ring_enter(struct ring *ring, unsigned submit, const struct __kernel_timespec *slice)
+{
+	struct io_uring_getevents_arg extra = {.ts = (uintptr_t)slice};
+	unsigned flags = ring->enter_with | IORING_ENTER_GETEVENTS;
+	bool extended = slice && ring->uring.features & IORING_FEAT_EXT_ARG;
+
+	if (ring->uring.flags & IORING_SETUP_SQPOLL)
+		flags |= IORING_ENTER_SQ_WAKEUP;
+	stats_ring(RING_STAT_ENTERS);
+	if (extended)
+		return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, 1,
+				flags | IORING_ENTER_EXT_ARG, &extra, sizeof(extra));
+	return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, 1, flags, NULL,
+			sizeof(signal_bits));
+}
+
+static struct io_uring_sqe *entry_take(struct ring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	return sqe;
+}
+
+static void entry_publish(struct ring *ring)
+{
+	io_uring_smp_store_release(ring->uring.sq.ktail, ring->uring.sq.sqe_tail);
+}
+
+/* True if the kernel took every published entry. */
+static bool entry_taken(const struct ring *ring)
+{
+	return io_uring_smp_load_acquire(ring->uring.sq.khead) == ring->uring.sq.sqe_tail;
+}
+
+/* An entry left in the queue would run as part of somebody's next call. */
+static void entry_take_back(struct ring *ring)
+{
+	ring->uring.sq.sqe_tail = *ring->uring.sq.khead;
+	ring->uring.sq.sqe_head = ring->uring.sq.sqe_tail;
+	entry_publish(ring);
+}
+
+/* Takes completions off the queue until SEQUENCE's is found. */
+static bool completion_find(struct ring *ring, uint64_t sequence, int *result)
+{
+	struct io_uring_cq *cq = &ring->uring.cq;
+	unsigned head = *cq->khead;
+	bool found = false;
+
+	while (!found && head != io_uring_smp_load_acquire(cq->ktail)) {
+		const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
+
+		found = cqe->user_data == sequence;
+		if (found)
+			*result = cqe->res;
+		else
+			stats_ring(RING_STAT_STALE);
+		io_uring_smp_store_release(cq->khead, ++head);
+	}
+	return found;
+}
+
+/* Asks the kernel to end the entry SEQUENCE; its completion says whether that worked. */
+static void entry_cancel(struct ring *ring, uint64_t sequence)
+{
+	const struct call cancel = {.opcode = OPCODE_ASYNC_CANCEL, .offset = sequence};
+	struct io_uring_sqe *sqe = entry_take(ring);
+
+	if (!sqe)
+		return;
+	ring_prep(sqe, ring, &cancel);
+	sqe->user_data = ++ring->sequence;
+	entry_publish(ring);
+	if (ring_enter(ring, 1, &wait_slice) < 0 && !entry_taken(ring))
+		entry_take_back(ring);
+	stats_ring(RING_STAT_CANCELLED);
+}
+
+/* When the ring cannot even be waited on (a filter came): workers still post to memory. */
+static void wait_blindly(void)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	sys(SYS_nanosleep, &pause, NULL);
+}
+
+/*
+ * Waits until entry SEQUENCE, which the kernel has, is complete. A program with handlers is
+ * looked after in slices: a handler that becomes due ends the operation if that can be ended
+ * (a question to a FUSE or NFS server that does not answer), as it ends the plain call.
+ * Returns the signals for which the operation was asked to end, or 0.
+ */
+static signal_bits entry_wait(struct ring *ring, uint64_t sequence,
+			      const struct signals_held *held, int *result)
+{
+	signal_bits due = 0;
+
+	while (!completion_find(ring, sequence, result)) {
+		bool sliced = held->held && !due;
+		int err = ring_enter(ring, 0, sliced ? &wait_slice : NULL);
+
+		if (err == -ETIME) {
+			due = signals_waiting(held);
+			if (due)
+				entry_cancel(ring, sequence);
+		} else if (err < 0 && err != -EINTR) {
+			wait_blindly();
+		}
+	}
+	return due;
+}
+
+static enum reason submit_failed(int err)
+{
+	switch (err) {
+	case -EAGAIN:
+	case -EBUSY:
+	case -ENOMEM:
+	case -EINTR:
+	case -ETIME:
+		return REASON_RING_BUSY;
+	case -EPERM:
+	case -EACCES:
+	case -EBADF:
+	case -EOPNOTSUPP:
+		return REASON_NO_RING;
+	default:
+		/* EINVAL, EEXIST: another task's ring, so this is a borrowed address space, and
+		 * what was learned here of its signal handlers is not the lender's. */
+		signals_note_change();
+		return REASON_BORROWED;
+	}
+}
+
+static enum reason entry_submit(struct ring *ring, const struct signals_held *held)
+{
+	int err;
+
+	entry_publish(ring);
+	err = ring_enter(ring, 1, held->held ? &wait_slice : NULL);
+	if (ring->uring.flags & IORING_SETUP_SQPOLL && err >= 0)
+		return REASON_NONE; /* published is submitted */
+	if (entry_taken(ring)) {
+		stats_ring(RING_STAT_SUBMITTED);
+		return REASON_NONE;
+	}
+	entry_take_back(ring);
+	return submit_failed(err);
+}
+
+static enum reason run_held(struct ring *ring, const struct call *call,
+			    const struct signals_held *held, int *result)
+{
+	struct io_uring_sqe *sqe = entry_take(ring);
+	uint64_t sequence = ++ring->sequence;
+	enum reason reason;
+	signal_bits due;
+
+	if (!sqe)
+		return REASON_RING_BUSY;
+	ring_prep(sqe, ring, call);
+	sqe->user_data = sequence;
+	reason = entry_submit(ring, held);
+	if (reason != REASON_NONE)
+		return reason;
+	due = entry_wait(ring, sequence, held, result);
+	if (due && (*result == -ECANCELED || *result == -EINTR)) {
+		*result = signals_interrupt(due) ? -EINTR : 0;
+		return REASON_INTERRUPTED;
+	}
+	return REASON_NONE;
+}
+
+enum reason ring_run(struct ring *ring, const struct call *call, int *result)
+{
+	struct signals_held held;
+	enum reason reason;
+
+	if (ring->owner && ring->owner != (int)sys(SYS_gettid))
+		return REASON_BORROWED;
+	__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+	if (ring_ceded()) {
+		reason = REASON_CEDED;
+	} else {
+		signals_hold(&held);
+		reason = run_held(ring, call, &held, result);
+		signals_release(&held);
+	}
+	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+	return reason;
+}
+
+void ring_cede(void)
+{
+	enum { PATIENCE_MS = 100 };
+
+	__atomic_store_n(&ceded, true, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < PATIENCE_MS && __atomic_load_n(&inside, __ATOMIC_SEQ_CST); i++)
+		wait_blindly();
+}
+
+bool ring_ceded(void)
+{
+	return __atomic_load_n(&ceded, __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ring: one io_uring, owned by the thread that made it. The only module that knows liburing.
+ *
+ * Where the kernel allows (6.5), a ring has no descriptor at all: NO_MMAP with
+ * REGISTERED_FD_ONLY. From 6.3 the descriptor is registered and closed at once. Before, it
+ * is moved far up and close-on-exec; a program that closes it nevertheless gets plain calls
+ * from then on.
+ */
+#ifndef USHIM_RING_H
+#define USHIM_RING_H
+
+#include <stdbool.h>
+
+#include "call.h"
+
+struct ring;
+struct statx;
+
+/*
+ * Makes a ring for the calling thread with ENTRIES submission entries (rounded by the
+ * kernel), polled by a kernel thread that sleeps after SQPOLL_MS idle milliseconds if that is
+ * not 0. 0 and *RING, or a negative errno: -EPERM and -ENOSYS (refused, also by a seccomp
+ * filter in force), -ENOMEM (memlock), -EXDEV (the address space is borrowed).
+ */
+int ring_open(struct ring **ring, unsigned entries, unsigned sqpoll_ms);
+
+/* Ends it and frees it. Its workers leave within some 20 ms. */
+void ring_close(struct ring *ring);
+
+/* False in the child of a fork, where the ring is the parent's. */
+bool ring_survived(const struct ring *ring);
+
+/* True if OPCODE is known to this kernel. Asked of the kernel once per process. */
+bool ring_knows(enum opcode opcode);
+
+/* Where a YIELD_STAT call that succeeded left the kernel's answer; until the next call. */
+const struct statx *ring_statx(const struct ring *ring);
+
+/*
+ * Runs CALL and waits for it. REASON_NONE: it ran, and *RESULT is the kernel's. Anything
+ * else: nothing was done. With REASON_INTERRUPTED, *RESULT is -EINTR where a plain call would
+ * have ended so, 0 where it would have been restarted.
+ */
+enum reason ring_run(struct ring *ring, const struct call *call, int *result);
+
+/*
+ * No ring for anybody from now on. Waits until no other thread is inside ring_run, at most
+ * 100 ms; those threads' rings end with them.
+ */
+void ring_cede(void);
+bool ring_ceded(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ring_private: what the three files of the ring module share: ring_setup.c makes one,
+ * ring_prep.c turns calls into entries, ring.c runs them.
+ */
+#ifndef USHIM_RING_PRIVATE_H
+#define USHIM_RING_PRIVATE_H
+
+#include <liburing.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+/* Kernel ABI that the headers of liburing 2.3 do not name yet. */
+#ifndef IORING_SETUP_NO_MMAP
+#define IORING_SETUP_NO_MMAP (1U << 14) /* Linux 6.5 */
+#endif
+#ifndef IORING_SETUP_REGISTERED_FD_ONLY
+#define IORING_SETUP_REGISTERED_FD_ONLY (1U << 15) /* Linux 6.5 */
+#endif
+#define RING_FEAT_REG_REG (1U << 13)            /* IORING_FEAT_REG_REG_RING, Linux 6.3 */
+#define RING_REGISTER_BY_INDEX (1U << 31)       /* IORING_REGISTER_USE_REGISTERED_RING, 6.3 */
+
+struct ring {
+	uint64_t magic; /* RING_MAGIC; wiped to zero in the child of a fork */
+	struct io_uring uring;
+	uint64_t sequence;   /* user_data of the newest entry */
+	unsigned enter_with; /* IORING_ENTER_* for every enter */
+	int owner;           /* thread id where the kernel does not check the issuer, or 0 */
+	int high_fd;         /* descriptor kept before Linux 6.3, or -1 */
+	void *memory;        /* NO_MMAP: ours; null where liburing mapped the kernel's */
+	size_t memory_size;
+	struct statx statx;
+};
+
+/*
+ * Sets up RING->uring and everything that depends on how: 0 or a negative errno. RING is
+ * zeroed by the caller. ring_teardown undoes it.
+ */
+int ring_setup(struct ring *ring, unsigned entries, unsigned sqpoll_ms);
+void ring_teardown(struct ring *ring);
+
+/* io_uring_setup(2): a file of its own so that unit tests can play an older kernel. */
+int ring_sys_setup(unsigned entries, struct io_uring_params *params);
+
+/* Which opcodes the kernel behind RING knows, as bits. */
+uint64_t ring_probe(const struct ring *ring);
+
+/* Fills in SQE for CALL; user_data is the caller's. */
+void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *call);
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring_private.h"
+#include "sys.h"
+
+int ring_sys_setup(unsigned entries, struct io_uring_params *params)
+{
+	return (int)sys(SYS_io_uring_setup, entries, params);
+}

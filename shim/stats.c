@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "config.h"
+#include "process.h"
+#include "sys.h"
+
+struct counters {
+	uint64_t calls; /* of any operation: 0 in a forked child that called nothing yet */
+	uint64_t met[OP_COUNT][REASON_COUNT];
+	uint64_t ring[RING_STAT_COUNT];
+	int64_t ring_error;
+};
+
+enum {
+	TEXT_SIZE = 256 * 1024,
+};
+
+struct text {
+	char *at;
+	size_t length;
+};
+
+static struct counters *counters;
+
+static const char *const reason_texts[REASON_COUNT] = {
+#define REASON(id, text) [REASON_##id] = text,
+#include "reasons.def"
+};
+
+static const char *const ring_texts[RING_STAT_COUNT] = {
+	[RING_STAT_RINGS] = "rings",         [RING_STAT_ENTERS] = "enters",
+	[RING_STAT_SUBMITTED] = "submitted", [RING_STAT_STALE] = "stale",
+	[RING_STAT_CANCELLED] = "cancelled",
+};
+
+void stats_open(void)
+{
+	if (config.stats)
+		counters = process_map_wiped(sizeof(*counters));
+}
+
+bool stats_wanted(void)
+{
+	return counters != NULL;
+}
+
+static void count(uint64_t *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+void stats_call(enum op op, enum reason reason)
+{
+	if (!counters)
+		return;
+	count(&counters->calls);
+	count(&counters->met[op][reason]);
+}
+
+void stats_ring(enum ring_stat stat)
+{
+	if (counters)
+		count(&counters->ring[stat]);
+}
+
+void stats_ring_error(int err)
+{
+	if (counters)
+		counters->ring_error = err;
+}
+
+static void text_add(struct text *text, const char *part)
+{
+	while (*part && text->length < TEXT_SIZE - 1)
+		text->at[text->length++] = *part++;
+}
+
+static void text_number(struct text *text, int64_t number)
+{
+	char digits[24];
+	char *digit = digits + sizeof(digits) - 1;
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	*digit = '\0';
+	do {
+		*--digit = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (number < 0)
+		*--digit = '-';
+	text_add(text, digit);
+}
+
+/* ,"key":number */
+static void text_pair(struct text *text, const char *key, int64_t number)
+{
+	text_add(text, ",\"");
+	text_add(text, key);
+	text_add(text, "\":");
+	text_number(text, number);
+}
+
+/* The program's name as the kernel has it; other bytes than plain ASCII become '?'. */
+static void text_program(struct text *text)
+{
+	char name[32] = "";
+
+	sys(SYS_prctl, PR_GET_NAME, name);
+	for (char *c = name; *c; c++)
+		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
+			*c = '?';
+	text_add(text, name);
+}
+
+static void text_operation(struct text *text, enum op op, bool first)
+{
+	const uint64_t *met = counters->met[op];
+	uint64_t calls = 0;
+
+	for (int reason = 0; reason < REASON_COUNT; reason++)
+		calls += met[reason];
+	text_add(text, first ? "\"" : ",\"");
+	text_add(text, table_op_name(op));
+	text_add(text, "\":{\"calls\":");
+	text_number(text, (int64_t)calls);
+	for (int reason = 0; reason < REASON_COUNT; reason++)
+		if (met[reason])
+			text_pair(text, reason_texts[reason], (int64_t)met[reason]);
+	text_add(text, "}");
+}
+
+static bool operation_called(enum op op)
+{
+	for (int reason = 0; reason < REASON_COUNT; reason++)
+		if (counters->met[op][reason])
+			return true;
+	return false;
+}
+
+static void text_record(struct text *text, const char *end)
+{
+	bool first = true;
+
+	text_add(text, "{\"program\":\"");
+	text_program(text);
+	text_add(text, "\"");
+	text_pair(text, "pid", sys(SYS_getpid));
+	text_add(text, ",\"mode\":\"");
+	text_add(text, config_mode_name(config.mode));
+	text_add(text, "\",\"end\":\"");
+	text_add(text, end);
+	text_add(text, "\"");
+	for (int stat = 0; stat < RING_STAT_COUNT; stat++)
+		text_pair(text, ring_texts[stat], (int64_t)counters->ring[stat]);
+	text_pair(text, "ring_error", counters->ring_error);
+	text_add(text, ",\"ops\":{");
+	for (enum op op = 0; op < OP_COUNT; op++)
+		if (operation_called(op)) {
+			text_operation(text, op, first);
+			first = false;
+		}
+	text_add(text, "}}\n");
+}
+
+static void record_append(const char *line, size_t length)
+{
+	long fd = sys(SYS_openat, AT_FDCWD, config.stats,
+		      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+
+	if (fd < 0)
+		return;
+	sys(SYS_write, fd, line, length);
+	sys(SYS_close, fd);
+}
+
+void stats_write(const char *end)
+{
+	struct text text = {.length = 0};
+
+	if (!counters || !counters->calls || process_filtered() || !process_owns_memory())
+		return;
+	text.at = process_map_wiped(TEXT_SIZE);
+	if (!text.at)
+		return;
+	text_record(&text, end);
+	record_append(text.at, text.length);
+	process_unmap(text.at, TEXT_SIZE);
+	memset(counters, 0, sizeof(*counters));
+}

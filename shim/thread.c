@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "process.h"
+
+__thread struct thread thread_self;
+
+static pthread_key_t death_key;
+static bool death_key_made;
+
+/*
+ * Destructors of keys run in no useful order, and a program's own may still close files. So
+ * the first visits only ask for another; the last one POSIX guarantees ends the ring.
+ */
+static void thread_die(void *visits_left)
+{
+	uintptr_t left = (uintptr_t)visits_left;
+
+	if (left > 1 && pthread_setspecific(death_key, (void *)(left - 1)) == 0)
+		return;
+	thread_self.depth++;
+	thread_give_up_ring();
+	thread_self.stage = THREAD_DEAD;
+	thread_self.depth--;
+}
+
+void thread_prepare(void)
+{
+	death_key_made = pthread_key_create(&death_key, thread_die) == 0;
+}
+
+static void thread_note_death(void)
+{
+	enum { VISITS = 4 }; /* PTHREAD_DESTRUCTOR_ITERATIONS, glibc and musl */
+
+	if (death_key_made)
+		pthread_setspecific(death_key, (void *)(uintptr_t)VISITS);
+}
+
+static int thread_ring_make(struct thread *thread)
+{
+	int err = ring_open(&thread->ring, config.ring_entries, config.sqpoll_ms);
+
+	if (err == -EXDEV) /* a borrowed address space: the lender's state stays as it is */
+		return err;
+	thread->stage = err ? THREAD_PLAIN : THREAD_RING;
+	if (!err)
+		thread_note_death();
+	return err;
+}
+
+struct ring *thread_ring(int *why)
+{
+	struct thread *thread = &thread_self;
+
+	*why = 0;
+	if (thread->stage == THREAD_RING && !ring_survived(thread->ring)) {
+		thread->ring = NULL; /* a forked child: the memory is wiped, the ring the parent's */
+		thread->stage = THREAD_NEW;
+	}
+	if (thread->stage == THREAD_NEW)
+		*why = thread_ring_make(thread);
+	return thread->stage == THREAD_RING ? thread->ring : NULL;
+}
+
+void thread_give_up_ring(void)
+{
+	struct thread *thread = &thread_self;
+
+	if (thread->stage == THREAD_RING && ring_survived(thread->ring))
+		ring_close(thread->ring);
+	thread->ring = NULL;
+	thread->stage = THREAD_PLAIN;
+}

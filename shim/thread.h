@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * thread: what every thread carries, from before its first call to after its last.
+ *
+ *   THREAD_NEW    no ring asked for yet; also again in the child of a fork
+ *   THREAD_RING   has a ring
+ *   THREAD_PLAIN  could not get one: plain calls for the rest of its life
+ *   THREAD_DEAD   its destructors run, the ring is gone: plain calls
+ *
+ * It is one small block of initial-exec TLS: reached without a call, so that a signal handler
+ * may look at it at any instruction.
+ */
+#ifndef USHIM_THREAD_H
+#define USHIM_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+enum thread_stage {
+	THREAD_NEW,
+	THREAD_RING,
+	THREAD_PLAIN,
+	THREAD_DEAD,
+};
+
+struct thread {
+	unsigned depth;    /* above zero: the shim is at work here, every call is plain */
+	uint8_t stage;     /* enum thread_stage */
+	bool cancel_async; /* asynchronous cancellation: no instruction is safe, so plain */
+	struct ring *ring; /* owned; null unless THREAD_RING */
+};
+
+extern __thread struct thread thread_self
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/*
+ * To be called once, early, where rings may be used: a key of thread-specific data made among
+ * the first 32 needs no memory later, so that a ring may be made inside a signal handler.
+ */
+void thread_prepare(void);
+
+/*
+ * The calling thread's ring, made on first use; null where it cannot have one, and then *WHY
+ * is the negative errno. To be called with the depth above zero.
+ */
+struct ring *thread_ring(int *why);
+
+/* Gives up the calling thread's ring for good. */
+void thread_give_up_ring(void);
+
+#endif

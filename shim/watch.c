@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "config.h"
+#include "names.h"
+#include "process.h"
+#include "real.h"
+#include "ring.h"
+#include "signals.h"
+#include "stats.h"
+#include "sys.h"
+#include "thread.h"
+
+/* What an operation without an opcode means here. */
+enum effect {
+	EFFECT_NONE,
+	EFFECT_SIGNALS,     /* a disposition changes */
+	EFFECT_DESCRIPTORS, /* descriptors may be shared, or change unseen */
+	EFFECT_COPY,        /* dup2, dup3 */
+	EFFECT_FCNTL,
+	EFFECT_CANCEL_TYPE,
+	EFFECT_THREAD, /* another flow of control begins in this address space */
+	EFFECT_CLONE,
+	EFFECT_IDENTITY, /* credentials: a kernel poller would keep the old ones */
+	EFFECT_CEDE,     /* no ring may outlive this */
+	EFFECT_PRCTL,
+	EFFECT_SYSCALL,
+	EFFECT_EXIT,
+	EFFECT_EXEC,
+};
+
+static enum effect effect_of(enum op op)
+{
+	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest is told by its order */
+	switch ((int)op) {
+	case OP_SIGACTION:
+	case OP_SIGVEC:
+	case OP_SIGNAL:
+	case OP_SIGIGNORE:
+	case OP_SIGINTERRUPT:
+		return EFFECT_SIGNALS;
+	case OP_DUP2:
+	case OP_DUP3:
+		return EFFECT_COPY;
+	case OP_DUP:
+		return EFFECT_NONE;
+	case OP_FCNTL:
+		return EFFECT_FCNTL;
+	case OP_PTHREAD_SETCANCELTYPE:
+		return EFFECT_CANCEL_TYPE;
+	case OP_CLONE:
+		return EFFECT_CLONE;
+	case OP_SETUID:
+	case OP_SETGID:
+	case OP_SETGROUPS:
+	case OP_INITGROUPS:
+	case OP_CAPSET:
+		return EFFECT_IDENTITY;
+	case OP_PRCTL:
+		return EFFECT_PRCTL;
+	case OP_SYSCALL:
+		return EFFECT_SYSCALL;
+	case OP_LIBC_START_MAIN:
+		return EFFECT_NONE;
+	case OP_EXIT_NOW:
+	case OP_QUICK_EXIT:
+	case OP_ABORT:
+		return EFFECT_EXIT;
+	case OP_EXECL:
+	case OP_EXECLE:
+	case OP_EXECV:
+	case OP_EXECVE:
+	case OP_FEXECVE:
+	case OP_EXECVEAT:
+		return EFFECT_EXEC;
+	case OP_FORK:
+	case OP_FORK_BARE:
+	case OP_VFORK:
+	case OP_FORKPTY:
+	case OP_DAEMON:
+	case OP_POSIX_SPAWN:
+	case OP_SYSTEM:
+	case OP_SENDMSG:
+	case OP_SENDMMSG:
+		return EFFECT_DESCRIPTORS;
+	default:
+		break;
+	}
+	if (table_op_order(op) == ORDER_CEDE)
+		return EFFECT_CEDE;
+	if (table_op_order(op) == ORDER_THREAD && table_op_class(op) == CLASS_PROCESS)
+		return EFFECT_THREAD;
+	if (table_op_class(op) == CLASS_HANDLE || table_op_class(op) == CLASS_LISTING)
+		return EFFECT_DESCRIPTORS;
+	return EFFECT_NONE;
+}
+
+bool watch_needed(enum op op)
+{
+	return effect_of(op) != EFFECT_NONE;
+}
+
+/* For functions of integers and pointers, at most six. */
+static long call_real(enum sym sym, const struct regs *regs)
+{
+	long (*real)(long, long, long, long, long, long) =
+		(long (*)(long, long, long, long, long, long))real_of(sym);
+	const long *a = regs->arg;
+
+	return real(a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/*
+ * A worker thread of a closed ring leaves some 20 ms later, and unshare(CLONE_NEWUSER) fails
+ * with EINVAL while it is there. The link count of a task directory is its threads and two.
+ */
+static void workers_await(void)
+{
+	enum { PATIENCE_MS = 500, ALONE = 3, UNSEEN_MS = 50 };
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+	struct stat tasks;
+
+	for (int waited = 0; waited < PATIENCE_MS; waited++) {
+		long err = sys(SYS_stat, "/proc/self/task", &tasks);
+
+		if (!err && tasks.st_nlink <= ALONE)
+			return;
+		if (err && waited == UNSEEN_MS)
+			return;
+		sys(SYS_nanosleep, &pause, NULL);
+	}
+}
+
+/* No ring from here on: what follows would not bind it, or it would get around that. */
+static void cede(void)
+{
+	bool had_ring = thread_self.stage == THREAD_RING;
+
+	if (ring_ceded() || !process_owns_memory())
+		return;
+	thread_self.depth++;
+	ring_cede();
+	thread_give_up_ring();
+	if (had_ring && !process_threaded())
+		workers_await();
+	thread_self.depth--;
+}
+
+static void identity_changes(void)
+{
+	if (config.sqpoll_ms)
+		cede();
+}
+
+static void clone_begins(const struct regs *regs)
+{
+	enum { FLAGS = 2 }; /* clone(fn, stack, flags, arg, ...) */
+
+	if (regs->arg[FLAGS] & CLONE_VM && !(regs->arg[FLAGS] & CLONE_VFORK))
+		process_note_thread();
+	names_forget_descriptors();
+}
+
+static void prctl_begins(const struct regs *regs)
+{
+	if ((int)regs->arg[0] != PR_SET_SECCOMP)
+		return;
+	stats_write("seccomp");
+	cede();
+}
+
+static void syscall_begins(const struct regs *regs)
+{
+	switch (regs->arg[0]) {
+	case SYS_seccomp:
+		stats_write("seccomp");
+		cede();
+		break;
+	case SYS_prctl:
+		if ((int)regs->arg[1] == PR_SET_SECCOMP)
+			cede();
+		break;
+	case SYS_unshare:
+	case SYS_setns:
+	case SYS_chroot:
+	case SYS_pivot_root:
+	case SYS_mount:
+	case SYS_umount2:
+		cede();
+		break;
+	case SYS_rt_sigaction:
+		signals_note_change();
+		break;
+	case SYS_clone:
+	case SYS_clone3:
+		process_note_thread();
+		names_forget_descriptors();
+		break;
+	case SYS_exit_group:
+		stats_write("exit");
+		break;
+	case SYS_execve:
+	case SYS_execveat:
+		stats_write("exec");
+		break;
+	case SYS_gettid:
+	case SYS_futex:
+	case SYS_getrandom:
+	case SYS_sched_getaffinity:
+		break;
+	default:
+		names_forget_descriptors();
+		break;
+	}
+}
+
+static bool fcntl_copies(const struct regs *regs)
+{
+	return (int)regs->arg[1] == F_DUPFD || (int)regs->arg[1] == F_DUPFD_CLOEXEC;
+}
+
+bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value)
+{
+	switch (effect_of(op)) {
+	case EFFECT_NONE:
+		break;
+	case EFFECT_SIGNALS:
+		*value = call_real(sym, regs);
+		signals_note_change();
+		return true;
+	case EFFECT_DESCRIPTORS:
+		names_forget_descriptors();
+		break;
+	case EFFECT_COPY:
+		names_copied((int)regs->arg[0], (int)regs->arg[1]);
+		break;
+	case EFFECT_FCNTL:
+		if (fcntl_copies(regs))
+			names_forget_descriptors();
+		break;
+	case EFFECT_CANCEL_TYPE:
+		thread_self.cancel_async = (int)regs->arg[0] == PTHREAD_CANCEL_ASYNCHRONOUS;
+		break;
+	case EFFECT_THREAD:
+		process_note_thread();
+		break;
+	case EFFECT_CLONE:
+		clone_begins(regs);
+		break;
+	case EFFECT_IDENTITY:
+		identity_changes();
+		break;
+	case EFFECT_CEDE:
+		cede();
+		break;
+	case EFFECT_PRCTL:
+		prctl_begins(regs);
+		break;
+	case EFFECT_SYSCALL:
+		syscall_begins(regs);
+		break;
+	case EFFECT_EXIT:
+		stats_write("exit");
+		break;
+	case EFFECT_EXEC:
+		stats_write("exec");
+		break;
+	}
+	return false;
+}

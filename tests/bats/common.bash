@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# What every bats file loads. Files in every-mode/ run once per mode, with USHIM_TEST_MODE set
+# to off, auto, strict, ring or refused (ring mode where io_uring is refused); files in once/
+# run once and choose modes themselves.
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "${BATS_TEST_DIRNAME}/../../.." && pwd)
+BUILD=${BUILD:-$ROOT/build}
+case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
+LIB=$BUILD/libushim.so
+PROG=$BUILD/prog
+MODE=${USHIM_TEST_MODE:-auto}
+
+# shim COMMAND [ARG...]: runs it under the library in the mode of this run.
+shim() {
+    shim_in "$MODE" "$@"
+}
+
+# shim_in MODE COMMAND [ARG...]
+shim_in() {
+    local mode=$1
+    shift
+    case $mode in
+    off) USHIM=0 LD_PRELOAD=$LIB "$@" ;;
+    refused) "$PROG/refuse-uring" env USHIM_MODE=ring LD_PRELOAD="$LIB" "$@" ;;
+    *) USHIM_MODE=$mode LD_PRELOAD=$LIB "$@" ;;
+    esac
+}
+
+# requires WHAT [WHY]: skips the test, naming the need, where this machine cannot run it.
+requires() {
+    case $1 in
+    root) [ "$(id -u)" -eq 0 ] || skip "requires root" ;;
+    user) [ "$(id -u)" -ne 0 ] || skip "requires an ordinary user" ;;
+    fuse) [ -w /dev/fuse ] && [ "$(id -u)" -eq 0 ] || skip "requires /dev/fuse and root" ;;
+    loop) [ "$(id -u)" -eq 0 ] && losetup -f >/dev/null 2>&1 || skip "requires loop devices and root" ;;
+    uring) "$PROG/have-uring" || skip "requires io_uring" ;;
+    *) command -v "$1" >/dev/null || skip "requires $1" ;;
+    esac
+}
+
+# as_user COMMAND [ARG...]: as an ordinary user, when we are root.
+as_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+
+# fail WORD...: fails the test and says so.
+fail() {
+    printf '%s\n' "$*" >&2
+    return 1
+}
+
+# same EXPECTED ACTUAL: both files are byte-identical.
+same() {
+    cmp -s "$1" "$2" || {
+        diff -u "$1" "$2" | head -40 >&2
+        fail "$1 and $2 differ"
+    }
+}
