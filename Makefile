@@ -3,6 +3,8 @@
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+INCDIR ?= $(PREFIX)/include
 BUILD  ?= build
 CC     ?= cc
 
@@ -22,6 +24,7 @@ LIB_LDFLAGS := -shared -Wl,-soname,libushim.so -Wl,-z,now -Wl,-z,relro -Wl,-z,no
 ifneq ($(V),1)
 Q := @
 say = @printf '  %-7s %s\n' $(1) $(2)
+MAKEFLAGS += --no-print-directory
 endif
 
 ENGINE_SRC := $(filter-out shim/init.c,$(wildcard shim/*.c))
@@ -29,9 +32,48 @@ OVER_SRC   := $(wildcard shim/over/*.c)
 LIB_OBJ    := $(patsubst %.c,$(BUILD)/%.o,shim/init.c $(ENGINE_SRC) $(OVER_SRC)) \
 	      $(BUILD)/shim/over/stubs.o
 PROGS      := $(patsubst tests/prog/%.c,$(BUILD)/prog/%,$(wildcard tests/prog/*.c))
+BENCHES    := $(patsubst tools/bench/%.c,$(BUILD)/bench/%,$(wildcard tools/bench/*.c))
+TOOLS      := $(wildcard tools/ushim tools/ushim-ab tools/ushim-doctor tools/ushim-stat)
 
 .PHONY: all
-all: $(BUILD)/libushim.so
+all: $(BUILD)/libushim.so ; @:
+
+# The two commands to know: each sees to its packages first (tools/deps.sh).
+.PHONY: demo check
+demo:
+	$(Q)tools/deps.sh demo
+	$(Q)$(MAKE) all
+	$(Q)BUILD=$(BUILD) tools/demo
+
+check:
+	$(Q)tools/deps.sh check
+	$(Q)$(MAKE) all progs unit slowfs
+	$(Q)BUILD=$(BUILD) tests/run
+
+.PHONY: bench
+bench:
+	$(Q)tools/deps.sh bench
+	$(Q)$(MAKE) all benches
+	$(Q)BUILD=$(BUILD) tools/bench/run
+
+.PHONY: lint
+lint:
+	$(Q)tools/deps.sh lint
+	$(Q)$(MAKE) all
+	$(Q)BUILD=$(BUILD) MAKE=$(MAKE) tests/lint/run
+
+.PHONY: help
+help:
+	@echo 'make demo       packages, build, and cp -al of a real tree plain and under the library'
+	@echo 'make check      packages, build, and all tests'
+	@echo 'make            $(BUILD)/libushim.so'
+	@echo 'make bench      what it costs and gains here'
+	@echo 'make lint       warnings as errors, static analysis, layer rules'
+	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
+	@echo 'make deb        a Debian package, beside this directory'
+	@echo 'make dist       $(DIST).tar.gz of what is committed'
+	@echo 'make progs, unit, slowfs, benches: what the tests and the bench use; clean'
+	@echo 'V=1 shows the commands; USHIM_DEPS=0 in the environment: never install packages'
 
 $(BUILD)/libushim.so: $(LIB_OBJ)
 	$(call say,LINK,$@)
@@ -49,7 +91,7 @@ $(BUILD)/%.o: %.S
 
 # Small programs the tests run, one source file each. "// LDLIBS: -lx" in a source adds to the link.
 .PHONY: progs
-progs: $(PROGS)
+progs: $(PROGS) ; @:
 
 $(BUILD)/prog/%: tests/prog/%.c
 	$(call say,PROG,$<)
@@ -57,8 +99,69 @@ $(BUILD)/prog/%: tests/prog/%.c
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -pthread -MMD -MP -o $@ $< \
 		$$(sed -n 's,^// LDLIBS: ,,p' $<)
 
+# Programs of tests/unit, linked with the library's objects but for shim/over and init.
+.PHONY: unit
+unit: ; @:
+
+# Timing programs of the bench, as the test programs.
+.PHONY: benches
+benches: $(BENCHES) ; @:
+
+$(BUILD)/bench/%: tools/bench/%.c
+	$(call say,BENCH,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -MMD -MP -o $@ $<
+
+# A FUSE file system that is slow on purpose, where there is libfuse 3.
+SLOWFS_SRC := $(wildcard tools/bench/slowfs/*.c)
+FUSE_H     := $(wildcard /usr/include/fuse3/fuse_lowlevel.h)
+
+.PHONY: slowfs
+slowfs: $(if $(and $(SLOWFS_SRC),$(FUSE_H)),$(BUILD)/slowfs) ; @:
+
+$(BUILD)/slowfs: $(SLOWFS_SRC) $(wildcard tools/bench/slowfs/*.h tools/bench/slowfs/*.def)
+	$(call say,SLOWFS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -I/usr/include/fuse3 -pthread \
+		-o $@ $(SLOWFS_SRC) -lfuse3
+
+.PHONY: install uninstall
+install: all
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	$(Q)install -m 644 $(BUILD)/libushim.so $(DESTDIR)$(LIBDIR)/libushim.so
+	$(Q)for tool in $(TOOLS); do \
+		sed -e 's,@LIBDIR@,$(LIBDIR),g' -e 's,@VERSION@,$(VERSION),g' $$tool \
+			>$(DESTDIR)$(BINDIR)/$${tool##*/} && \
+		chmod 755 $(DESTDIR)$(BINDIR)/$${tool##*/} || exit 1; \
+	done
+	$(Q)for page in $(wildcard docs/*.1); do \
+		install -m 644 $$page $(DESTDIR)$(MANDIR)/man1/ || exit 1; \
+	done
+	$(Q)for header in $(wildcard include/ushim.h); do \
+		install -d $(DESTDIR)$(INCDIR) && \
+		install -m 644 $$header $(DESTDIR)$(INCDIR)/ || exit 1; \
+	done
+
+uninstall:
+	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
+	$(Q)rm -f $(DESTDIR)$(LIBDIR)/libushim.so $(DESTDIR)$(INCDIR)/ushim.h \
+		$(patsubst tools/%,$(DESTDIR)$(BINDIR)/%,$(TOOLS)) \
+		$(patsubst docs/%,$(DESTDIR)$(MANDIR)/man1/%,$(wildcard docs/*.1))
+
+DIST := libushim-$(VERSION)
+
+.PHONY: dist deb
+dist:
+	$(Q)git archive --format=tar.gz --prefix=$(DIST)/ -o $(DIST).tar.gz HEAD
+	$(call say,DIST,$(DIST).tar.gz)
+
+deb:
+	$(Q)tools/deps.sh deb
+	$(Q)dpkg-buildpackage -us -uc -b
+
 .PHONY: clean
 clean:
-	$(Q)rm -rf $(BUILD)
+	$(Q)rm -rf $(BUILD) $(DIST).tar.gz
 
--include $(LIB_OBJ:.o=.d) $(PROGS:=.d)
+-include $(LIB_OBJ:.o=.d) $(PROGS:=.d) $(BENCHES:=.d)
