@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * slowfs.h: what the parts of slowfs share. main.c has the map.
+ *
+ * Functions that return int return 0 or an errno, unless they say otherwise.
+ */
+#ifndef SLOWFS_H
+#define SLOWFS_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#define FUSE_USE_VERSION 312
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unistd.h>
+
+enum kind {
+#define KIND(id, name) KIND_##id,
+#include "kinds.def"
+#undef KIND
+	KIND_COUNT
+};
+
+/* What the command line chose. Written before the mount, only read after it. */
+struct settings {
+	double entry_timeout; /* seconds, as the two below */
+	double attr_timeout;
+	double negative_timeout;
+	bool xattr;
+	bool readdirplus;
+	bool writeback;
+	bool serial_dirops;
+	unsigned threads;	/* requests that can be under way at once */
+	unsigned long node_fds; /* descriptors to spend on remembering nodes */
+};
+
+extern struct settings settings;
+
+/* ---- call.c: a request's delay, its faults, its line in the log -------------------- */
+
+/*
+ * One request. The names are borrowed from libfuse for as long as the handler runs; inode
+ * numbers are those of the backing file, the ones stat(2) shows.
+ */
+struct call {
+	fuse_req_t req;
+	enum kind kind;
+	uint64_t ino;	   /* the directory for requests that name an entry */
+	const char *name;  /* the entry, or what the request is about; NULL: none */
+	uint64_t ino2;	   /* the second inode: found, linked, renamed to; 0: none */
+	const char *name2; /* new name, symlink target; NULL: none */
+	char range[48];	   /* room for call_range() */
+	uint64_t start_ns; /* set by call_admit() */
+};
+
+/* Spends the delay. False: a fault was due, and the request is answered. */
+bool call_admit(struct call *call);
+
+/* Logs the result. True when err is an error, which is then the answer given. */
+bool call_failed(struct call *call, int err);
+
+/* As call_failed(), for requests whose success carries no data: answers either way. */
+void call_end(struct call *call, int err);
+
+/* Logs the request as done, with err, and answers nothing. */
+void call_log(const struct call *call, int err);
+
+/* Has the log show "@offset+length" as the name. */
+void call_range(struct call *call, off_t offset, uint64_t length);
+
+/* Option arguments; false when malformed. See usage() in main.c for their form. */
+bool call_parse_delay(const char *spec);
+bool call_parse_fail(const char *spec);
+bool call_parse_hang(const char *spec);
+int call_open_log(const char *path);
+
+/* ---- node.c: which backing file a node id stands for ------------------------------- */
+
+int node_open_root(const char *backing);
+
+/* The inode number of the backing file. */
+uint64_t node_number(fuse_ino_t id);
+
+/* The descriptor of a directory, O_PATH. Valid while the kernel knows the node. */
+int node_dirfd(fuse_ino_t dir);
+
+/*
+ * Use of any node: an O_PATH descriptor and a path through /proc that leads to the same
+ * file, even if it is a symlink or unlinked. Declare it with HOLD(); it ends with the scope.
+ */
+struct hold {
+	int fd;
+	bool ours; /* to be closed */
+	char path[32];
+};
+
+int hold_begin(struct hold *hold, fuse_ino_t id);
+void hold_end(struct hold *hold);
+#define HOLD(var) __attribute__((cleanup(hold_end))) struct hold var = {.fd = -1}
+
+/*
+ * Find the node of an entry, or of an O_PATH descriptor (taken over, even on failure), count
+ * one lookup and fill the entry in. node_forget() takes lookups back.
+ */
+int node_lookup(fuse_ino_t dir, const char *name, struct fuse_entry_param *entry);
+int node_adopt(int fd, struct fuse_entry_param *entry);
+void node_forget(fuse_ino_t id, uint64_t lookups);
+
+/* ---- ops_*.c: the handlers --------------------------------------------------------- */
+
+/*
+ * Each fills its handlers in. A handler admits its call (delay, faults), does the work on the
+ * backing directory, has it logged and answers. The kernel has checked access
+ * (default_permissions), so the work is done as root; only what makes an inode is done as the
+ * caller, so that owner, group and the set-group-id rule come out as on any file system.
+ * Locks have no handler: the kernel then keeps them itself.
+ */
+void ops_names(struct fuse_lowlevel_ops *ops);
+void ops_inode(struct fuse_lowlevel_ops *ops);
+void ops_file(struct fuse_lowlevel_ops *ops);
+void ops_dir(struct fuse_lowlevel_ops *ops);
+
+/* The ids new inodes get, for this thread. Capabilities stay (keep_capabilities(), main.c). */
+void caller_assume(fuse_req_t req);
+void caller_leave(void);
+
+static inline int errno_of(long result)
+{
+	return result == -1 ? errno : 0;
+}
+
+static inline int sync_fd(int fd, int data_only)
+{
+	return errno_of(data_only ? fdatasync(fd) : fsync(fd));
+}
+
+/* ---- wire.c: the bytes between libfuse and the kernel ------------------------------ */
+
+/* Goes between session and kernel; calls ready() once the kernel has taken the INIT reply. */
+int wire_attach(struct fuse_session *session, void (*ready)(void));
+
+#endif
