@@ -49,7 +49,9 @@ closing_line_is() {
     printf '%s\n' '@test "hangs" {' 'echo $$ >'"$BATS_TEST_TMPDIR/pid" 'sleep 300' '}' >once/a.bats
     run -1 run_tests once/a.bats
     closing_line_is "0 passed, 1 failed, 0 skipped"
-    ! kill -0 "$(cat pid)"
+    # Killed is enough: who reaps it, and when, is the machine's affair.
+    sed -n '/^State:/p' "/proc/$(cat pid)/status" >state 2>/dev/null || return 0
+    grep Z state
 }
 
 @test "runner: a mount left behind fails the file, and is taken away" {
