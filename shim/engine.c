@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "config.h"
@@ -198,6 +199,30 @@ static enum reason ring_for(enum opcode opcode, struct ring **ring)
 	return ring_knows(opcode) ? REASON_NONE : REASON_OPCODE;
 }
 
+/* May CALL make a file longer, and so meet RLIMIT_FSIZE? */
+static bool call_extends(const struct call *call)
+{
+	return call->opcode == OPCODE_WRITE || call->opcode == OPCODE_WRITEV ||
+	       call->opcode == OPCODE_FALLOCATE || call->opcode == OPCODE_FTRUNCATE;
+}
+
+/*
+ * Lets RING run CALL. A transfer at the file position that ends early with an error (bad
+ * memory, RLIMIT_FSIZE) moves its first bytes and leaves the position where it was: the ring
+ * updates it only after a last step without error (io_uring/rw.c, kiocb_done; seen on Linux
+ * 6.18). The position is the program's own (names_guard), so it can be set.
+ */
+static enum reason call_submit(const struct call *call, struct ring *ring, int *result)
+{
+	bool positioned = call->guard == GUARD_POSITION;
+	long before = positioned ? sys(SYS_lseek, call->fd, 0, SEEK_CUR) : 0;
+	enum reason reason = ring_run(ring, call, result);
+
+	if (positioned && reason == REASON_NONE && *result > 0)
+		sys(SYS_lseek, call->fd, before + *result, SEEK_SET);
+	return reason;
+}
+
 /* Proves and runs CALL. With the depth above zero: nothing in here is intercepted. */
 static enum reason call_run(const struct call *call, enum outcome *outcome, long *value)
 {
@@ -207,8 +232,12 @@ static enum reason call_run(const struct call *call, enum outcome *outcome, long
 
 	if (reason == REASON_NONE)
 		reason = names_guard(call);
+	/* Past the limit SIGXFSZ is due exactly once: a worker's is lost, and one raised before
+	 * the ring went to a worker is raised again by the plain call. */
+	if (reason == REASON_NONE && call_extends(call) && process_files_limited())
+		reason = REASON_LIMIT;
 	if (reason == REASON_NONE)
-		reason = ring_run(ring, call, &result);
+		reason = call_submit(call, ring, &result);
 	if (reason == REASON_INTERRUPTED && result < 0) {
 		*value = result;
 		*outcome = OUTCOME_ERROR;

@@ -124,11 +124,17 @@ static bool descriptor_own(int fd)
 		       __atomic_load_n(&generation, __ATOMIC_RELAXED);
 }
 
+/* A write then moves the position to an end that only the kernel knows. */
+static bool descriptor_appends(int fd)
+{
+	return sys(SYS_fcntl, fd, F_GETFL) & O_APPEND;
+}
+
 static enum reason position_check(int fd)
 {
 	/* The kernel takes the position's lock for read(2) and write(2), and not for the ring
 	 * (io_kiocb_update_pos): with somebody else at the same description, data is lost. */
-	if (!descriptor_own(fd))
+	if (!descriptor_own(fd) || descriptor_appends(fd))
 		return REASON_POSITION;
 	return descriptor_check(fd, false, false);
 }

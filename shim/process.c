@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "sys.h"
 
@@ -87,4 +88,12 @@ void process_note_thread(void)
 bool process_filtered(void)
 {
 	return sys(SYS_prctl, PR_GET_SECCOMP) != 0;
+}
+
+bool process_files_limited(void)
+{
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+	sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit);
+	return limit.rlim_cur != RLIM_INFINITY;
 }

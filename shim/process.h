@@ -37,4 +37,7 @@ void process_note_thread(void);
 /* True when a seccomp filter or strict mode is in force (prctl(2), PR_GET_SECCOMP). */
 bool process_filtered(void);
 
+/* True while RLIMIT_FSIZE is set; another process may set it at any time (prlimit(1)). */
+bool process_files_limited(void);
+
 #endif

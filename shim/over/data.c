@@ -2,6 +2,7 @@
 #include "over.h"
 
 #include <stdint.h>
+#include <sys/uio.h>
 
 /* The most one read or write moves, read(2); a length above is cut by the kernel. */
 #define IO_MOST 0x7ffff000
@@ -54,6 +55,8 @@ static enum reason vector_at_offset(struct call *call, const long *a)
 static enum reason vector_with_flags(struct call *call, const long *a)
 {
 	call->flags = (uint32_t)a[4];
+	if (a[3] == -1 && call->flags & RWF_APPEND) /* the position becomes the file's end */
+		return REASON_ARGUMENT;
 	return a[3] == -1 ? vector_at_position(call, a) : vector_at_offset(call, a);
 }
 
