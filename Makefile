@@ -13,7 +13,7 @@ VERSION := 0.1.0
 # _FORTIFY_SOURCE and _FILE_OFFSET_BITS would change the names we export (shim/over/over.h).
 CFLAGS      ?= -O2 -g
 WARNINGS    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
-	       -Wundef -Wvla -Wswitch-enum
+	       -Wundef -Wvla -Wswitch-enum -Wno-gnu-variable-sized-type-not-at-end
 SHIM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Ishim $(WARNINGS) \
 	       -DUSHIM_VERSION='"$(VERSION)"'
 # -fexceptions: a cancelled thread unwinds through us (pthread_testcancel).

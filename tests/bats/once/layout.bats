@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# The rules of the source itself, and that the scripts that check them can fail.
+load ../common
+
+setup() {
+    cd "$ROOT" || return
+}
+
+# a_library FILE SOURCE-LINE...: a shared library to find fault with.
+a_library() {
+    local file=$1
+    shift
+    printf '%s\n' "$@" | cc -shared -fPIC -x c -o "$file" - -Wl,-z,now
+}
+
+# a_build LINE...: a build directory whose shim/bad.o has that code.
+a_build() {
+    mkdir -p "$BATS_TEST_TMPDIR/build/shim"
+    printf '%s\n' "$@" | cc -fPIC -fvisibility=hidden -x c -c -o "$BATS_TEST_TMPDIR/build/shim/bad.o" -
+}
+
+@test "layout: every module keeps to its restriction" {
+    requires nm
+    tests/lint/layers.sh "$BUILD"
+}
+
+@test "layout: the exports are the rows of ops.def, and the library is a sane ELF object" {
+    requires readelf
+    tests/lint/exports.sh "$LIB"
+}
+
+@test "layout: dlsym, the heap, stdio, the environment and exports out of place are found" {
+    requires nm
+    a_build '#include <stdio.h>' '#include <stdlib.h>' 'void *dlsym(void *, const char *);' \
+        '__attribute__((visibility("default"))) void shown(void *p)' \
+        '{ dlsym(p, getenv("X")); free(p); printf("%s", (char *)p); }'
+    run ! tests/lint/layers.sh "$BATS_TEST_TMPDIR/build"
+    for word in dlsym getenv free printf shown; do
+        [[ $output == *$word* ]] || fail "$word was not found"
+    done
+}
+
+@test "layout: an include out of place is found" {
+    mkdir "$BATS_TEST_TMPDIR/src"
+    echo '#include <liburing.h>' >"$BATS_TEST_TMPDIR/src/engine.c"
+    run ! tests/lint/layers.sh "$BUILD" "$BATS_TEST_TMPDIR/src"
+    [[ $output == *engine.c* ]]
+}
+
+@test "layout: a missing, a strange and a needed symbol are found" {
+    requires readelf
+    a_library "$BATS_TEST_TMPDIR/bad.so" 'int open(void) { return 0; }' 'int odd;' \
+        'void qsort(void); void strange(void) { qsort(); }'
+    run ! tests/lint/exports.sh "$BATS_TEST_TMPDIR/bad.so"
+    for line in '< linkat' '> strange' 'needs qsort'; do
+        [[ $output == *"$line"* ]] || fail "not found: $line"
+    done
+}

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# layers.sh [BUILD]: each module keeps to its own restriction.
+#
+# What a module calls is read from its object file, so macros and comments deceive nobody.
+# What it includes, which inline functions would hide from there, is read from its source.
+set -u
+cd "$(dirname "$0")/../.." || exit
+BUILD=${1:-${BUILD:-build}}
+SOURCES=${2:-shim}
+status=0
+
+broken() {
+    printf 'layers: %s\n' "$*" >&2
+    status=1
+}
+
+# Names of libc that work with streams or the heap; the ways to the environment.
+STDIO='^_*((v?[fsd]?n?w?printf|v?asprintf|f?puts|f?putc|putchar|fwrite|fread|fopen|fdopen|fclose|fflush|fgets|f?getc|getline|perror|scanf|setvbuf)(_unlocked|_chk|64)?|stdout|stderr|stdin)$'
+HEAP='^_*(malloc|calloc|realloc|reallocarray|free|strn?dup|posix_memalign|aligned_alloc|memalign|valloc)$'
+ENVIRON='^_*(secure_getenv|getenv|setenv|putenv|unsetenv|clearenv|environ)$'
+
+# only NAMES-REGEX ALLOWED-OBJECTS-REGEX WHAT
+only() {
+    local object name
+    while read -r object name; do
+        [[ $object =~ $2 ]] || broken "$3: $object uses $name"
+    done < <(awk -v names="$1" '$2 ~ names' <<<"$used")
+}
+
+objects=$(find "$BUILD/shim" -name '*.o' 2>/dev/null | sort)
+[ -n "$objects" ] || {
+    broken "no objects under $BUILD/shim"
+    exit 1
+}
+
+used=$(for object in $objects; do
+    nm -u "$object" | awk -v object="${object#"$BUILD"/}" '{ sub(/@.*/, "", $NF); print object, $NF }'
+done)
+
+only '^(dlsym|dlvsym|dlopen)$' '^shim/real\.o$' "dlsym is for shim/real.c"
+only '^__?io_uring_' '^shim/ring[a-z_]*\.o$' "liburing is for shim/ring*.c"
+only "$ENVIRON" '^shim/config\.o$' "the environment is for shim/config.c"
+only "$STDIO" '^$' "no stdio"
+only "$HEAP" '^$' "no heap"
+
+# Exports are for shim/over: elsewhere every global symbol is hidden.
+while read -r object name; do
+    broken "exports are for shim/over: $object shows $name"
+done < <(for object in $objects; do
+    case $object in */shim/over/*) continue ;; esac
+    readelf -sW "$object" | awk -v object="${object#"$BUILD"/}" '
+        ($5 == "GLOBAL" || $5 == "WEAK") && $6 == "DEFAULT" && $7 != "UND" { print object, $8 }'
+done)
+
+# includes HEADER-REGEX ALLOWED-FILES-REGEX
+includes() {
+    local file
+    while read -r file; do
+        [[ $file =~ $2 ]] || broken "$file includes $1"
+    done < <(grep -rlE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]$1[>\"]" "$SOURCES")
+}
+
+includes 'liburing\.h' '/ring[a-z_]*\.[ch]$'
+includes 'dlfcn\.h' '/real\.c$'
+includes 'stdio\.h' '^$'
+includes 'malloc\.h' '^$'
+includes 'stdlib\.h' '/config\.c$'
+
+exit $status
