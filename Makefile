@@ -99,9 +99,8 @@ $(BUILD)/prog/%: tests/prog/%.c
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -pthread -MMD -MP -o $@ $< \
 		$$(sed -n 's,^// LDLIBS: ,,p' $<)
 
-# Programs of tests/unit, linked with the library's objects but for shim/over and init.
-.PHONY: unit
-unit: ; @:
+# Programs of tests/unit, plain and under sanitizers.
+include tests/unit/unit.mk
 
 # Timing programs of the bench, as the test programs.
 .PHONY: benches
