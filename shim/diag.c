@@ -5,6 +5,10 @@
 
 #include "sys.h"
 
+enum {
+	DELETE = 0x7f,
+};
+
 void diag_line(const char *const *parts)
 {
 	char line[1024] = "ushim: ";
@@ -12,7 +16,7 @@ void diag_line(const char *const *parts)
 
 	for (; *parts; parts++)
 		for (const char *c = *parts; *c && length < sizeof(line) - 1; c++)
-			line[length++] = *c;
+			line[length++] = (unsigned char)*c < ' ' || *c == DELETE ? '?' : *c;
 	line[length++] = '\n';
 	sys(SYS_write, 2, line, length);
 }
