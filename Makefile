@@ -36,7 +36,7 @@ BENCHES    := $(patsubst tools/bench/%.c,$(BUILD)/bench/%,$(wildcard tools/bench
 TOOLS      := $(wildcard tools/ushim tools/ushim-ab tools/ushim-doctor tools/ushim-stat)
 
 .PHONY: all
-all: $(BUILD)/libushim.so ; @:
+all: $(BUILD)/libushim.so $(BUILD)/ushim-run ; @:
 
 # The two commands to know: each sees to its packages first (tools/deps.sh).
 .PHONY: demo check
@@ -78,6 +78,11 @@ help:
 $(BUILD)/libushim.so: $(LIB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ $(LIB_OBJ) -l:liburing.a
+
+$(BUILD)/ushim-run: tools/ushim-run.c
+	$(call say,TOOL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -o $@ $<
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -127,8 +132,9 @@ $(BUILD)/slowfs: $(SLOWFS_SRC) $(wildcard tools/bench/slowfs/*.h tools/bench/slo
 .PHONY: install uninstall
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
-	$(Q)install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	$(Q)install -d $(DESTDIR)$(LIBDIR)/ushim $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
 	$(Q)install -m 644 $(BUILD)/libushim.so $(DESTDIR)$(LIBDIR)/libushim.so
+	$(Q)install -m 755 $(BUILD)/ushim-run $(DESTDIR)$(LIBDIR)/ushim/ushim-run
 	$(Q)for tool in $(TOOLS); do \
 		sed -e 's,@LIBDIR@,$(LIBDIR),g' -e 's,@VERSION@,$(VERSION),g' $$tool \
 			>$(DESTDIR)$(BINDIR)/$${tool##*/} && \
@@ -144,9 +150,11 @@ install: all
 
 uninstall:
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
-	$(Q)rm -f $(DESTDIR)$(LIBDIR)/libushim.so $(DESTDIR)$(INCDIR)/ushim.h \
+	$(Q)rm -f $(DESTDIR)$(LIBDIR)/libushim.so $(DESTDIR)$(LIBDIR)/ushim/ushim-run \
+		$(DESTDIR)$(INCDIR)/ushim.h \
 		$(patsubst tools/%,$(DESTDIR)$(BINDIR)/%,$(TOOLS)) \
 		$(patsubst docs/%,$(DESTDIR)$(MANDIR)/man1/%,$(wildcard docs/*.1))
+	$(Q)rmdir $(DESTDIR)$(LIBDIR)/ushim 2>/dev/null || :
 
 DIST := libushim-$(VERSION)
 
