@@ -165,6 +165,7 @@ static int setup_descriptor(struct ring *ring, unsigned entries, struct io_uring
 		sys(SYS_close, fd);
 		return err;
 	}
+	ring->uring.features = params->features; /* io_uring_queue_mmap leaves it 0 */
 	io_uring_ring_dontfork(&ring->uring);
 	descriptor_hide(ring);
 	return 0;
@@ -243,6 +244,14 @@ uint64_t ring_probe(const struct ring *ring)
 	return known;
 }
 
+/* Is the number we keep still the ring's? The program may have closed it and used it again. */
+static bool descriptor_is_ring(const struct ring *ring)
+{
+	long err = register_call(ring, IORING_UNREGISTER_FILES, NULL, 0); /* ENXIO: no files */
+
+	return err != -EBADF && err != -EOPNOTSUPP;
+}
+
 static void mappings_free(struct io_uring *uring)
 {
 	process_unmap(uring->sq.sqes, uring->sq.ring_entries * sizeof(struct io_uring_sqe));
@@ -257,7 +266,7 @@ void ring_teardown(struct ring *ring)
 
 	if (ring->uring.int_flags & INT_FLAG_REGISTERED)
 		register_call(ring, IORING_UNREGISTER_RING_FDS, &unregister, 1);
-	else if (ring->high_fd >= 0)
+	else if (ring->high_fd >= 0 && descriptor_is_ring(ring))
 		sys(SYS_close, ring->high_fd);
 	if (ring->memory)
 		memory_free(ring);
