@@ -63,6 +63,8 @@ step_check() {
 	want attr setfattr
 	want acl setfacl
 	want cpio cpio
+	want patch patch
+	want zstd zstd
 	want git git
 	want python3 python3
 	want musl-tools musl-gcc

@@ -86,6 +86,7 @@ run_side() {
     rm -rf "$WORK"
 }
 
+# shellcheck disable=SC2016 # the script expands it
 # parity: runs the script on standard input in an empty directory, plain and under the shim,
 # everything it starts included: the same exit status, stdout, stderr and tree. The script goes on
 # after a command that fails, and its status is on stdout. With PREPARE naming a function, that

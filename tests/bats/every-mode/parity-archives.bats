@@ -91,12 +91,12 @@ cp -a "$TREE"/src "$TREE"/odd\ names .
 mv -v src "$SMALL" | sort; mv -v odd\ names/* "$SMALL"/src/lib/
 mv "$SMALL"/src/unit1.c "$SMALL"/src/lib "$WORK"
 ln "$SMALL"/src/unit2.c x
-cp -al "$SMALL"/src y
+cp -al "$SMALL"/src y 2>&1 | sort # in the order of inode numbers
 python3 -c 'import os; os.rename(os.environ["SMALL"] + "/src/unit3.c", "z")' 2>&1 | tail -1
 cp -a "$TREE"/big "$SMALL" && dd if=/dev/zero of="$SMALL"/fill bs=64k 2>&1 | grep -v copied
 cp "$TREE"/big "$SMALL"/more
 stat -c %s "$SMALL"/fill "$SMALL"/more
-mv "$WORK"/lib "$SMALL"/ 2>&1 | sort # it goes by inode numbers
+mv "$WORK"/lib "$SMALL"/ 2>&1 | sort
 tar -C "$TREE" -cf "$SMALL"/a.tar many
 tar -C "$TREE" -cf - many | tar -C "$SMALL" -xf -
 echo text >"$SMALL"/text
