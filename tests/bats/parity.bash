@@ -98,7 +98,7 @@ parity() {
     TREESUM=$BUILD/prog/treesum
     { echo 'trap '\''echo "line $LINENO: status $?"'\'' ERR' && cat; } >"$OUT/script"
     run_side plain
-    if grep -E 'script: .*(command not found|syntax error|unbound variable|unexpected)' "$OUT/plain.err" >&2; then
+    if grep -E 'script: .*(command not found|syntax error|unbound variable|unexpected)|^Traceback' "$OUT/plain.err" >&2; then
         fail "the script itself is wrong"
     fi
     run_side shim
