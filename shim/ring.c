@@ -18,7 +18,18 @@ static const struct __kernel_timespec wait_slice = {.tv_nsec = 50 * 1000 * 1000}
 static uint64_t opcodes_known;
 static bool opcodes_asked;
 static bool ceded;
-static int inside; /* threads in ring_run */
+static int inside; /* threads between ring_begin and ring_finish */
+
+static bool ring_begin(void)
+{
+	__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+	return !ring_ceded();
+}
+
+static void ring_finish(void)
+{
+	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+}
 
 static void opcodes_ask(const struct ring *ring)
 {
@@ -33,7 +44,7 @@ bool ring_knows(enum opcode opcode)
 	return opcode >= 0 && opcodes_known >> opcode & 1;
 }
 
-int ring_open(struct ring **made, unsigned entries, unsigned sqpoll_ms)
+static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 {
 	struct ring *ring;
 	int err;
@@ -57,9 +68,23 @@ int ring_open(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 	return 0;
 }
 
+int ring_open(struct ring **made, unsigned entries, unsigned sqpoll_ms)
+{
+	int err = ring_begin() ? ring_make(made, entries, sqpoll_ms) : -EPERM;
+
+	ring_finish();
+	return err;
+}
+
+/*
+ * After another thread has ceded, a filter may be in force that kills whoever makes an
+ * io_uring call: the kernel then ends the ring with its thread.
+ */
 void ring_close(struct ring *ring)
 {
-	ring_teardown(ring);
+	if (ring_begin())
+		ring_teardown(ring);
+	ring_finish();
 	process_unmap(ring, sizeof(*ring));
 }
 
@@ -257,25 +282,28 @@ enum reason ring_run(struct ring *ring, const struct call *call, int *result)
 
 	if (ring->owner && ring->owner != (int)sys(SYS_gettid))
 		return REASON_BORROWED;
-	__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
-	if (ring_ceded()) {
-		reason = REASON_CEDED;
-	} else {
+	if (ring_begin()) {
 		signals_hold(&held);
 		reason = run_held(ring, call, &held, result);
 		signals_release(&held);
+	} else {
+		reason = REASON_CEDED;
 	}
-	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+	ring_finish();
 	return reason;
 }
 
-void ring_cede(void)
+void ring_cede(struct ring *own)
 {
 	enum { PATIENCE_MS = 100 };
 
 	__atomic_store_n(&ceded, true, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < PATIENCE_MS && __atomic_load_n(&inside, __ATOMIC_SEQ_CST); i++)
 		wait_blindly();
+	if (!own)
+		return;
+	ring_teardown(own);
+	process_unmap(own, sizeof(*own));
 }
 
 bool ring_ceded(void)

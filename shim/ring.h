@@ -45,10 +45,10 @@ const struct statx *ring_statx(const struct ring *ring);
 enum reason ring_run(struct ring *ring, const struct call *call, int *result);
 
 /*
- * No ring for anybody from now on. Waits until no other thread is inside ring_run, at most
- * 100 ms; those threads' rings end with them.
+ * No ring for anybody from now on. Waits until no other thread is inside this module, at most
+ * 100 ms; those threads' rings end with them. OWN, the caller's ring or null, ends here.
  */
-void ring_cede(void);
+void ring_cede(struct ring *own);
 bool ring_ceded(void);
 
 #endif

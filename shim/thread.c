@@ -68,12 +68,27 @@ struct ring *thread_ring(int *why)
 	return thread->stage == THREAD_RING ? thread->ring : NULL;
 }
 
-void thread_give_up_ring(void)
+/* Takes the ring, if there is one to end, out of the calling thread. */
+static struct ring *thread_ring_take(void)
 {
 	struct thread *thread = &thread_self;
+	bool ours = thread->stage == THREAD_RING && ring_survived(thread->ring);
+	struct ring *ring = ours ? thread->ring : NULL;
 
-	if (thread->stage == THREAD_RING && ring_survived(thread->ring))
-		ring_close(thread->ring);
 	thread->ring = NULL;
 	thread->stage = THREAD_PLAIN;
+	return ring;
+}
+
+void thread_give_up_ring(void)
+{
+	struct ring *ring = thread_ring_take();
+
+	if (ring)
+		ring_close(ring);
+}
+
+void thread_cede(void)
+{
+	ring_cede(thread_ring_take());
 }

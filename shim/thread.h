@@ -50,4 +50,7 @@ struct ring *thread_ring(int *why);
 /* Gives up the calling thread's ring for good. */
 void thread_give_up_ring(void);
 
+/* As ring_cede, with the calling thread's own ring. */
+void thread_cede(void);
+
 #endif

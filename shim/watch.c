@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -25,6 +26,7 @@ enum effect {
 	EFFECT_SIGNALS,     /* a disposition changes */
 	EFFECT_DESCRIPTORS, /* descriptors may be shared, or change unseen */
 	EFFECT_COPY,        /* dup2, dup3 */
+	EFFECT_CLOSE_RANGE,
 	EFFECT_FCNTL,
 	EFFECT_CANCEL_TYPE,
 	EFFECT_THREAD, /* another flow of control begins in this address space */
@@ -52,6 +54,8 @@ static enum effect effect_of(enum op op)
 		return EFFECT_COPY;
 	case OP_DUP:
 		return EFFECT_NONE;
+	case OP_CLOSE_RANGE:
+		return EFFECT_CLOSE_RANGE;
 	case OP_FCNTL:
 		return EFFECT_FCNTL;
 	case OP_PTHREAD_SETCANCELTYPE:
@@ -147,8 +151,7 @@ static void cede(void)
 	if (ring_ceded() || !process_owns_memory())
 		return;
 	thread_self.depth++;
-	ring_cede();
-	thread_give_up_ring();
+	thread_cede();
 	if (had_ring && !process_threaded())
 		workers_await();
 	thread_self.depth--;
@@ -177,6 +180,14 @@ static void prctl_begins(const struct regs *regs)
 	cede();
 }
 
+/* With CLOSE_RANGE_UNSHARE it is an unshare(CLONE_FILES): a worker keeps the old table. */
+static void close_range_begins(long flags)
+{
+	if (flags & CLOSE_RANGE_UNSHARE)
+		cede();
+	names_forget_descriptors();
+}
+
 static void syscall_begins(const struct regs *regs)
 {
 	switch (regs->arg[0]) {
@@ -195,6 +206,9 @@ static void syscall_begins(const struct regs *regs)
 	case SYS_mount:
 	case SYS_umount2:
 		cede();
+		break;
+	case SYS_close_range:
+		close_range_begins(regs->arg[3]);
 		break;
 	case SYS_rt_sigaction:
 		signals_note_change();
@@ -241,6 +255,9 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		break;
 	case EFFECT_COPY:
 		names_copied((int)regs->arg[0], (int)regs->arg[1]);
+		break;
+	case EFFECT_CLOSE_RANGE:
+		close_range_begins(regs->arg[2]);
 		break;
 	case EFFECT_FCNTL:
 		if (fcntl_copies(regs))

@@ -9,6 +9,14 @@ setup_file() {
     chmod o+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
     chmod 777 "$BATS_FILE_TMPDIR"
     umask 022
+    export USHIM_TEST_LIB=$LIB # matrix-loader loads it once more
+    local images=$BATS_FILE_TMPDIR/images # in memory: a disk's fsync is slow
+    mkdir "$images"
+    [ "$(id -u)" -ne 0 ] || mount -t tmpfs -o size=700m tmpfs "$images"
+}
+
+teardown_file() {
+    ! mountpoint -q "$BATS_FILE_TMPDIR/images" || umount "$BATS_FILE_TMPDIR/images"
 }
 
 setup() {
@@ -16,10 +24,12 @@ setup() {
     mkdir "$BATS_TEST_TMPDIR/open"
     chmod o+x "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/open"
     PLACE=$BATS_TEST_TMPDIR/open
+    IMAGE=$BATS_FILE_TMPDIR/images/$BATS_TEST_NUMBER
 }
 
 teardown() {
     [ -z "$MOUNT" ] || umount "$MOUNT"
+    rm -f "$IMAGE"
 }
 
 # mounted TYPE: a small file system of that type, made and mounted; PLACE is in it.
@@ -28,9 +38,9 @@ mounted() {
     mkdir "$MOUNT"
     case $1 in
     tmpfs) mount -t tmpfs -o size=32m tmpfs "$MOUNT" ;;
-    ext4) image 32M mkfs.ext4 -q && mount -o loop "$MOUNT.image" "$MOUNT" ;;
-    xfs) image 320M mkfs.xfs -q && mount -o loop "$MOUNT.image" "$MOUNT" ;;
-    btrfs) image 128M mkfs.btrfs -q && mount -o loop "$MOUNT.image" "$MOUNT" ;;
+    ext4) image 32M mkfs.ext4 -q && mount -o loop "$IMAGE" "$MOUNT" ;;
+    xfs) image 320M mkfs.xfs -q && mount -o loop "$IMAGE" "$MOUNT" ;;
+    btrfs) image 128M mkfs.btrfs -q && mount -o loop "$IMAGE" "$MOUNT" ;;
     esac || {
         MOUNT=
         fail "no $1 could be made"
@@ -39,8 +49,8 @@ mounted() {
 }
 
 image() {
-    truncate -s "$1" "$MOUNT.image"
-    "${@:2}" "$MOUNT.image" >/dev/null
+    truncate -s "$1" "$IMAGE"
+    "${@:2}" "$IMAGE" >/dev/null
 }
 
 # Where the mode of this run is a refusal, the plain run is refused io_uring as well: a filter
@@ -52,17 +62,24 @@ plain() {
     esac
 }
 
+# run_one NAME plain|shim [AS...]
+run_one() {
+    local name=$1 run=$2 place=$PLACE/$1.$2
+    shift 2
+    mkdir -m 777 "$place"
+    "$@" "$run" "$PROG/matrix-$name" "$place" >"$BATS_TEST_TMPDIR/$name.$run"
+    rm -rf "$place"
+}
+
 # both NAME [AS...]: the matrix program, plain and under the shim; the outputs have to agree.
 both() {
-    local name=$1 run
-    shift
-    for run in plain shim; do
-        mkdir -m 777 "$PLACE/$name"
-        "$@" "$run" "$PROG/matrix-$name" "$PLACE/$name" >"$BATS_TEST_TMPDIR/$name.$run"
-        rm -rf "${PLACE:?}/$name"
-    done
-    grep -q 'it hung' "$BATS_TEST_TMPDIR/$name.plain" && fail "$name: a plain run hung"
-    [ "$(grep -c '^ended' "$BATS_TEST_TMPDIR/$name.plain")" -gt 0 ]
+    local name=$1 plain
+    run_one "$1" plain "${@:2}" &
+    plain=$!
+    run_one "$1" shim "${@:2}"
+    wait "$plain"
+    ! grep 'it hung' "$BATS_TEST_TMPDIR/$name.plain" || fail "$name: a plain run hung"
+    grep -q '^ended' "$BATS_TEST_TMPDIR/$name.plain" || fail "$name: nothing ran"
     same "$BATS_TEST_TMPDIR/$name.plain" "$BATS_TEST_TMPDIR/$name.shim"
 }
 
