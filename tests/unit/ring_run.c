@@ -571,7 +571,7 @@ static void ceded(void)
 
 	scratch();
 	CHECK(!ring_ceded());
-	ring_cede();
+	ring_cede(NULL);
 	CHECK(ring_ceded());
 	CHECK_EQ(ring_run(ring, &make, &result), REASON_CEDED);
 	CHECK(!exists("a"));
