@@ -10,7 +10,7 @@ setup() {
 
 # environment_of ARG...: what ushim ARG... gives its command.
 environment_of() {
-    "$LAUNCHER" ${1+"$@"} env | grep -E '^(LD_PRELOAD|USHIM)'
+    "$LAUNCHER" ${1+"$@"} env | grep -E '^(LD_PRELOAD|USHIM)' | grep -v ^USHIM_TEST
 }
 
 @test "ushim: the command is preloaded, and an LD_PRELOAD that was there stays, behind ours" {
