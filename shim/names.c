@@ -206,7 +206,8 @@ enum reason names_guard(const struct call *call)
 void names_opened(int fd)
 {
 	if (fd >= 0 && fd < DESCRIPTORS && !process_threaded())
-		__atomic_store_n(&own[fd], generation, __ATOMIC_RELAXED);
+		__atomic_store_n(&own[fd], __atomic_load_n(&generation, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
 }
 
 void names_closed(int fd)

@@ -26,8 +26,13 @@ void process_wake(void)
 
 static void *map_advised(size_t size, int advice)
 {
+#ifdef __SANITIZE_THREAD__ /* it would take new memory at an old address for the old */
+	long memory = (long)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				 -1, 0);
+#else
 	long memory = sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
+#endif
 
 	if (memory < 0 && memory > -4096)
 		return NULL;

@@ -41,7 +41,7 @@ static void opcodes_ask(const struct ring *ring)
 
 bool ring_knows(enum opcode opcode)
 {
-	return opcode >= 0 && opcodes_known >> opcode & 1;
+	return opcode >= 0 && __atomic_load_n(&opcodes_known, __ATOMIC_RELAXED) >> opcode & 1;
 }
 
 static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)

@@ -22,9 +22,12 @@ enum {
 	SIGNAL_LIBC_LAST = 33,
 };
 
-/* Every signal with a handler, as of the last look. */
+/*
+ * Every signal with a handler, as of the last look, and how many changes that look knew of: a
+ * look that another thread's change overtakes counts as old.
+ */
 static signal_bits handled;
-static bool changed = true;
+static unsigned changes = 1, changes_seen;
 
 static signal_bits signal_bit(int number)
 {
@@ -55,13 +58,17 @@ static void handled_look(void)
 
 void signals_note_change(void)
 {
-	__atomic_store_n(&changed, true, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
 }
 
 void signals_hold(struct signals_held *held)
 {
-	if (__atomic_exchange_n(&changed, false, __ATOMIC_ACQ_REL))
+	unsigned now = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+
+	if (__atomic_load_n(&changes_seen, __ATOMIC_ACQUIRE) != now) {
 		handled_look();
+		__atomic_store_n(&changes_seen, now, __ATOMIC_RELEASE);
+	}
 	held->held = __atomic_load_n(&handled, __ATOMIC_RELAXED);
 	if (held->held)
 		sys(SYS_rt_sigprocmask, SIG_BLOCK, &held->held, &held->before,

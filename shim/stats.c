@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 #include "config.h"
 #include "process.h"
 #include "sys.h"
 
+/* Of 64-bit counters alone: counters_take. */
 struct counters {
 	uint64_t calls; /* of any operation: 0 in a forked child that called nothing yet */
 	uint64_t met[OP_COUNT][REASON_COUNT];
@@ -73,7 +73,7 @@ void stats_ring(enum ring_stat stat)
 void stats_ring_error(int err)
 {
 	if (counters)
-		counters->ring_error = err;
+		__atomic_store_n(&counters->ring_error, err, __ATOMIC_RELAXED);
 }
 
 static void text_add(struct text *text, const char *part)
@@ -119,9 +119,9 @@ static void text_program(struct text *text)
 	text_add(text, name);
 }
 
-static void text_operation(struct text *text, enum op op, bool first)
+static void text_operation(struct text *text, const struct counters *taken, enum op op, bool first)
 {
-	const uint64_t *met = counters->met[op];
+	const uint64_t *met = taken->met[op];
 	uint64_t calls = 0;
 
 	for (int reason = 0; reason < REASON_COUNT; reason++)
@@ -136,15 +136,15 @@ static void text_operation(struct text *text, enum op op, bool first)
 	text_add(text, "}");
 }
 
-static bool operation_called(enum op op)
+static bool operation_called(const struct counters *taken, enum op op)
 {
 	for (int reason = 0; reason < REASON_COUNT; reason++)
-		if (counters->met[op][reason])
+		if (taken->met[op][reason])
 			return true;
 	return false;
 }
 
-static void text_record(struct text *text, const char *end)
+static void text_record(struct text *text, const struct counters *taken, const char *end)
 {
 	bool first = true;
 
@@ -158,12 +158,12 @@ static void text_record(struct text *text, const char *end)
 	text_add(text, end);
 	text_add(text, "\"");
 	for (int stat = 0; stat < RING_STAT_COUNT; stat++)
-		text_pair(text, ring_texts[stat], (int64_t)counters->ring[stat]);
-	text_pair(text, "ring_error", counters->ring_error);
+		text_pair(text, ring_texts[stat], (int64_t)taken->ring[stat]);
+	text_pair(text, "ring_error", taken->ring_error);
 	text_add(text, ",\"ops\":{");
 	for (enum op op = 0; op < OP_COUNT; op++)
-		if (operation_called(op)) {
-			text_operation(text, op, first);
+		if (operation_called(taken, op)) {
+			text_operation(text, taken, op, first);
 			first = false;
 		}
 	text_add(text, "}}\n");
@@ -180,17 +180,33 @@ static void record_append(const char *line, size_t length)
 	sys(SYS_close, fd);
 }
 
+/* What was counted up to now, once: other threads go on counting meanwhile. */
+static void counters_take(struct counters *taken)
+{
+	uint64_t *from = (uint64_t *)counters, *to = (uint64_t *)taken;
+
+	for (size_t i = 0; i < sizeof(*taken) / sizeof(*to); i++)
+		if (__atomic_load_n(&from[i], __ATOMIC_RELAXED))
+			to[i] = __atomic_exchange_n(&from[i], 0, __ATOMIC_RELAXED);
+}
+
 void stats_write(const char *end)
 {
+	struct {
+		struct counters taken;
+		char line[TEXT_SIZE];
+	} *record;
 	struct text text = {.length = 0};
 
-	if (!counters || !counters->calls || process_filtered() || !process_owns_memory())
+	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
+	    process_filtered() || !process_owns_memory())
 		return;
-	text.at = process_map_wiped(TEXT_SIZE);
-	if (!text.at)
+	record = process_map_wiped(sizeof(*record));
+	if (!record)
 		return;
-	text_record(&text, end);
+	counters_take(&record->taken);
+	text.at = record->line;
+	text_record(&text, &record->taken, end);
 	record_append(text.at, text.length);
-	process_unmap(text.at, TEXT_SIZE);
-	memset(counters, 0, sizeof(*counters));
+	process_unmap(record, sizeof(*record));
 }
