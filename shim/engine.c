@@ -14,6 +14,7 @@
 #include "over/over.h"
 #include "process.h"
 #include "real.h"
+#include "repeat.h"
 #include "ring.h"
 #include "stats.h"
 #include "sys.h"
@@ -56,61 +57,6 @@ static bool op_cancellation_point(enum op op)
 	default:
 		return false;
 	}
-}
-
-/*
- * Errors that say "I did not begin": the plain call may follow, and says it as libc would
- * (errno precedence, SIGXFSZ with EFBIG, ...).
- */
-static bool error_is_refusal(int err)
-{
-	switch (err) {
-	case -EBADF:
-	case -EINVAL:
-	case -ECANCELED:
-	case -EAGAIN:
-	case -EOPNOTSUPP:
-	case -ENOSYS:
-	case -EFBIG:
-	case -EFAULT:
-	case -ESPIPE:
-	case -EPERM:
-	case -EACCES:
-	case -EISDIR:
-	case -ENODEV:
-	case -ENOMEM:
-	case -EOVERFLOW:
-	case -ETXTBSY:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/*
- * May the plain call be made after the ring failed? A question or a command that failed
- * changed nothing and is simply put again. A failed write may have written (O_SYNC), a failed
- * fsync has taken the file's one error report with it, and a failed close has closed: there
- * the ring's answer is the call's answer.
- */
-static bool error_may_be_repeated(enum op op, int err)
-{
-	if (op == OP_POSIX_FALLOCATE || op == OP_FADVISE)
-		return true; /* they return errors in their own way */
-	if (op == OP_CLOSE)
-		return err == -EBADF || err == -ECANCELED || err == -EAGAIN || err == -EINVAL;
-	switch (table_op_class(op)) {
-	case CLASS_DATA:
-	case CLASS_DURABLE:
-		return error_is_refusal(err);
-	case CLASS_QUESTION:
-	case CLASS_COMMAND:
-	case CLASS_HANDLE:
-	case CLASS_LISTING:
-	case CLASS_PROCESS:
-		return true;
-	}
-	return true;
 }
 
 /*
@@ -248,7 +194,7 @@ static enum reason call_run(const struct call *call, enum outcome *outcome, long
 	*value = result;
 	if (result >= 0 && call_finish(call, ring, value))
 		*outcome = OUTCOME_RESULT;
-	else if (result < 0 && !error_may_be_repeated(call->op, result))
+	else if (result < 0 && !repeat_allowed(call, result))
 		*outcome = OUTCOME_ERROR;
 	return *outcome == OUTCOME_PLAIN ? REASON_RING_ERROR : REASON_NONE;
 }

@@ -11,6 +11,7 @@
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
+ *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
  *   shim/thread.c           what every thread carries
  *   shim/process.c          whose memory this is, and whether we may act in it
