@@ -123,7 +123,7 @@ static const char *stats_variable(void)
 	if (value[0] != '/') {
 		long cwd = sys(SYS_getcwd, stats_path, sizeof(stats_path));
 
-		if (cwd <= 0)
+		if (cwd <= 0 || stats_path[0] != '/') /* "(unreachable)/..." */
 			return NULL;
 		at = (size_t)cwd; /* counts the terminating zero: that is where '/' goes */
 		stats_path[at - 1] = '/';

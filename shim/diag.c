@@ -1,13 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "diag.h"
 
-#include <stddef.h>
+#include <signal.h>
+#include <stdint.h>
+#include <time.h>
 
 #include "sys.h"
 
 enum {
 	DELETE = 0x7f,
 };
+
+void diag_write(int fd, const char *data, size_t length)
+{
+	const uint64_t raised = UINT64_C(1) << (SIGPIPE - 1) | UINT64_C(1) << (SIGXFSZ - 1);
+	const struct timespec at_once = {.tv_sec = 0};
+	uint64_t before = 0, pending = raised, ours;
+
+	sys(SYS_rt_sigprocmask, SIG_BLOCK, &raised, &before, sizeof(raised));
+	sys(SYS_rt_sigpending, &pending, sizeof(pending));
+	ours = raised & ~pending;
+	if (sys(SYS_write, fd, data, length) < 0 && ours)
+		sys(SYS_rt_sigtimedwait, &ours, NULL, &at_once, sizeof(ours));
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+}
 
 void diag_line(const char *const *parts)
 {
@@ -18,5 +34,5 @@ void diag_line(const char *const *parts)
 		for (const char *c = *parts; *c && length < sizeof(line) - 1; c++)
 			line[length++] = (unsigned char)*c < ' ' || *c == DELETE ? '?' : *c;
 	line[length++] = '\n';
-	sys(SYS_write, 2, line, length);
+	diag_write(2, line, length);
 }

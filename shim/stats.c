@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include "config.h"
+#include "diag.h"
 #include "process.h"
 #include "sys.h"
 
@@ -176,7 +177,7 @@ static void record_append(const char *line, size_t length)
 
 	if (fd < 0)
 		return;
-	sys(SYS_write, fd, line, length);
+	diag_write((int)fd, line, length);
 	sys(SYS_close, fd);
 }
 
