@@ -99,13 +99,17 @@ static bool symbol_usable(const ElfW(Sym) *symbol)
 static const ElfW(Sym) *object_symbol(const struct object *object, const char *name, uint32_t hash)
 {
 	uint32_t buckets = object->hash[0], first = object->hash[1], words = object->hash[2];
+	uint32_t shift = object->hash[3];
 	const ElfW(Addr) *bloom = (const ElfW(Addr) *)&object->hash[4];
 	const uint32_t *bucket = (const uint32_t *)&bloom[words];
 	const uint32_t *chain = &bucket[buckets];
-	ElfW(Addr) bits = bloom[(hash / 64) % words];
 	const ElfW(Sym) *hidden = NULL;
+	ElfW(Addr) bits;
 
-	if (!(bits >> (hash % 64) & bits >> ((hash >> object->hash[3]) % 64) & 1) || !buckets)
+	if (!buckets || !words) /* nothing is defined there */
+		return NULL;
+	bits = bloom[(hash / 64) % words];
+	if (!(bits >> (hash % 64) & bits >> ((hash >> shift) % 64) & 1))
 		return NULL;
 	for (uint32_t i = bucket[hash % buckets]; i >= first; i++) {
 		const ElfW(Sym) *symbol = &object->symbols[i];

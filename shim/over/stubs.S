@@ -86,6 +86,7 @@ stub_slow:
 	leave
 	.cfi_remember_state
 	.cfi_def_cfa %rsp, 8
+	.cfi_restore %rbp
 	ret
 	.cfi_restore_state
 2:	movq	%rdx, %r11
@@ -106,6 +107,7 @@ stub_slow:
 	movaps	REGS_XMM+0x70(%rsp), %xmm7
 	leave
 	.cfi_def_cfa %rsp, 8
+	.cfi_restore %rbp
 	jmp	*%r11
 	.cfi_endproc
 	.size	stub_slow, . - stub_slow
