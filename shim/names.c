@@ -81,10 +81,14 @@ static enum fs_kind device_recall(uint64_t device)
 	return FS_UNKNOWN;
 }
 
+/* A device number without a driver behind it goes to the next who mounts something. */
 static void device_keep(uint64_t device, enum fs_kind kind)
 {
-	unsigned slot = __atomic_fetch_add(&devices_used, 1, __ATOMIC_RELAXED) % DEVICES;
+	unsigned slot;
 
+	if (major(device) == 0)
+		return;
+	slot = __atomic_fetch_add(&devices_used, 1, __ATOMIC_RELAXED) % DEVICES;
 	__atomic_store_n(&devices[slot].number_and_kind, device << 2 | kind, __ATOMIC_RELAXED);
 }
 

@@ -12,7 +12,12 @@ static bool awake;
 static bool threaded;
 
 /* In wiped memory: zero in a forked child until it asks. */
-static int *owner;
+static struct owner {
+	int pid;
+	int busy;
+} *owner;
+
+static bool filter_noted;
 
 bool process_awake(void)
 {
@@ -61,10 +66,10 @@ void process_unmap(void *memory, size_t size)
 bool process_owns_memory(void)
 {
 	int pid = (int)sys(SYS_getpid);
-	int *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
+	struct owner *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
 
 	if (!page) {
-		int *none = NULL;
+		struct owner *none = NULL;
 
 		page = process_map_wiped(sizeof(*page));
 		if (!page)
@@ -75,9 +80,16 @@ bool process_owns_memory(void)
 			page = none;
 		}
 	}
-	if (__atomic_load_n(page, __ATOMIC_RELAXED) == 0)
-		__atomic_store_n(page, pid, __ATOMIC_RELAXED);
-	return __atomic_load_n(page, __ATOMIC_RELAXED) == pid;
+	if (__atomic_load_n(&page->pid, __ATOMIC_RELAXED) == 0)
+		__atomic_store_n(&page->pid, pid, __ATOMIC_RELAXED);
+	return __atomic_load_n(&page->pid, __ATOMIC_RELAXED) == pid;
+}
+
+int *process_busy(void)
+{
+	struct owner *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
+
+	return page ? &page->busy : NULL;
 }
 
 bool process_threaded(void)
@@ -92,7 +104,17 @@ void process_note_thread(void)
 
 bool process_filtered(void)
 {
-	return sys(SYS_prctl, PR_GET_SECCOMP) != 0;
+	return process_filter_noted() || sys(SYS_prctl, PR_GET_SECCOMP) != 0;
+}
+
+bool process_filter_noted(void)
+{
+	return __atomic_load_n(&filter_noted, __ATOMIC_RELAXED);
+}
+
+void process_note_filter(void)
+{
+	__atomic_store_n(&filter_noted, true, __ATOMIC_RELAXED);
 }
 
 bool process_files_limited(void)

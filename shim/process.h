@@ -26,9 +26,13 @@ void process_unmap(void *memory, size_t size);
 
 /*
  * True if the caller runs in the process that owns this memory; false in the child of a
- * vfork or of a clone that shares it, which must not act in its parent's name.
+ * vfork or of a clone that shares it, which must not act in its parent's name. The first who
+ * asks is the owner, so ask before there can be such a child.
  */
 bool process_owns_memory(void);
+
+/* How many threads of this process are in the ring; null before anybody owned the memory. */
+int *process_busy(void);
 
 /* True once the process has, or ever had, a second thread. */
 bool process_threaded(void);
@@ -36,6 +40,10 @@ void process_note_thread(void);
 
 /* True when a seccomp filter or strict mode is in force (prctl(2), PR_GET_SECCOMP). */
 bool process_filtered(void);
+
+/* True once the program was seen to install one, which may forbid us even to ask. */
+bool process_filter_noted(void);
+void process_note_filter(void);
 
 /* True while RLIMIT_FSIZE is set; another process may set it at any time (prlimit(1)). */
 bool process_files_limited(void);

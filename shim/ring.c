@@ -18,17 +18,16 @@ static const struct __kernel_timespec wait_slice = {.tv_nsec = 50 * 1000 * 1000}
 static uint64_t opcodes_known;
 static bool opcodes_asked;
 static bool ceded;
-static int inside; /* threads between ring_begin and ring_finish */
-
+/* Counts the threads of this process between ring_begin and ring_finish. */
 static bool ring_begin(void)
 {
-	__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(process_busy(), 1, __ATOMIC_SEQ_CST);
 	return !ring_ceded();
 }
 
 static void ring_finish(void)
 {
-	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(process_busy(), 1, __ATOMIC_SEQ_CST);
 }
 
 static void opcodes_ask(const struct ring *ring)
@@ -51,8 +50,6 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 
 	if (process_filtered())
 		return -EPERM;
-	if (!process_owns_memory())
-		return -EXDEV;
 	ring = process_map_wiped(sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;
@@ -70,8 +67,11 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 
 int ring_open(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 {
-	int err = ring_begin() ? ring_make(made, entries, sqpoll_ms) : -EPERM;
+	int err;
 
+	if (!process_owns_memory())
+		return -EXDEV;
+	err = ring_begin() ? ring_make(made, entries, sqpoll_ms) : -EPERM;
 	ring_finish();
 	return err;
 }
@@ -236,6 +236,19 @@ static enum reason submit_failed(int err)
 	}
 }
 
+/*
+ * A poller that is awake may take the entry at any moment; one that sleeps, or is dead, has said
+ * so and looks no more until it is woken.
+ */
+static void poller_settle(const struct ring *ring)
+{
+	enum { SURE = 2 };
+
+	for (int asleep = 0; asleep < SURE && !entry_taken(ring); wait_blindly())
+		asleep += (io_uring_smp_load_acquire(ring->uring.sq.kflags) &
+			   IORING_SQ_NEED_WAKEUP) != 0;
+}
+
 static enum reason entry_submit(struct ring *ring, const struct signals_held *held)
 {
 	int err;
@@ -244,6 +257,8 @@ static enum reason entry_submit(struct ring *ring, const struct signals_held *he
 	err = ring_enter(ring, 1, held->held ? &wait_slice : NULL);
 	if (ring->uring.flags & IORING_SETUP_SQPOLL && err >= 0)
 		return REASON_NONE; /* published is submitted */
+	if (ring->uring.flags & IORING_SETUP_SQPOLL)
+		poller_settle(ring);
 	if (entry_taken(ring)) {
 		stats_ring(RING_STAT_SUBMITTED);
 		return REASON_NONE;
@@ -296,9 +311,10 @@ enum reason ring_run(struct ring *ring, const struct call *call, int *result)
 void ring_cede(struct ring *own)
 {
 	enum { PATIENCE_MS = 100 };
+	const int *busy = process_busy();
 
 	__atomic_store_n(&ceded, true, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < PATIENCE_MS && __atomic_load_n(&inside, __ATOMIC_SEQ_CST); i++)
+	for (int i = 0; busy && i < PATIENCE_MS && __atomic_load_n(busy, __ATOMIC_SEQ_CST); i++)
 		wait_blindly();
 	if (!own)
 		return;

@@ -36,7 +36,13 @@ void thread_prepare(void)
 
 static void thread_note_death(void)
 {
-	enum { VISITS = 4 }; /* PTHREAD_DESTRUCTOR_ITERATIONS, glibc and musl */
+	/* PTHREAD_DESTRUCTOR_ITERATIONS, glibc and musl. Of the last the race detector is jealous:
+	 * it knows no such thread after it. */
+#ifdef __SANITIZE_THREAD__
+	enum { VISITS = 3 };
+#else
+	enum { VISITS = 4 };
+#endif
 
 	if (death_key_made)
 		pthread_setspecific(death_key, (void *)(uintptr_t)VISITS);

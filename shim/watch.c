@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -25,6 +26,8 @@ enum effect {
 	EFFECT_NONE,
 	EFFECT_SIGNALS,     /* a disposition changes */
 	EFFECT_DESCRIPTORS, /* descriptors may be shared, or change unseen */
+	EFFECT_VFORK,       /* as that, and the child borrows our memory */
+	EFFECT_DAEMON,      /* as that, and we end by libc's own _exit */
 	EFFECT_COPY,        /* dup2, dup3 */
 	EFFECT_CLOSE_RANGE,
 	EFFECT_FCNTL,
@@ -74,9 +77,14 @@ static enum effect effect_of(enum op op)
 		return EFFECT_SYSCALL;
 	case OP_LIBC_START_MAIN:
 		return EFFECT_NONE;
+	case OP_VFORK:
+		return EFFECT_VFORK;
+	case OP_DAEMON:
+		return EFFECT_DAEMON;
 	case OP_EXIT_NOW:
 	case OP_QUICK_EXIT:
 	case OP_ABORT:
+	case OP_ASSERT_FAIL:
 		return EFFECT_EXIT;
 	case OP_EXECL:
 	case OP_EXECLE:
@@ -87,11 +95,10 @@ static enum effect effect_of(enum op op)
 		return EFFECT_EXEC;
 	case OP_FORK:
 	case OP_FORK_BARE:
-	case OP_VFORK:
 	case OP_FORKPTY:
-	case OP_DAEMON:
 	case OP_POSIX_SPAWN:
 	case OP_SYSTEM:
+	case OP_WORDEXP:
 	case OP_SENDMSG:
 	case OP_SENDMMSG:
 		return EFFECT_DESCRIPTORS;
@@ -106,6 +113,10 @@ static enum effect effect_of(enum op op)
 		return EFFECT_DESCRIPTORS;
 	return EFFECT_NONE;
 }
+
+enum {
+	CLONE_FLAGS = 2, /* clone(fn, stack, flags, arg, ...) */
+};
 
 bool watch_needed(enum op op)
 {
@@ -163,20 +174,18 @@ static void identity_changes(void)
 		cede();
 }
 
-static void clone_begins(const struct regs *regs)
+/*
+ * A child that runs beside us on our memory, with our thread's own storage, would use our ring
+ * at the same time. One that we wait for (CLONE_VFORK) cannot: its system calls are another
+ * task's. But who it is must be known before it asks who owns the memory.
+ */
+static void clone_begins(unsigned long flags)
 {
-	enum { FLAGS = 2 }; /* clone(fn, stack, flags, arg, ...) */
-
-	if (regs->arg[FLAGS] & CLONE_VM && !(regs->arg[FLAGS] & CLONE_VFORK))
-		process_note_thread();
+	process_owns_memory();
 	names_forget_descriptors();
-}
-
-static void prctl_begins(const struct regs *regs)
-{
-	if ((int)regs->arg[0] != PR_SET_SECCOMP)
+	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
 		return;
-	stats_write("seccomp");
+	process_note_thread();
 	cede();
 }
 
@@ -188,17 +197,49 @@ static void close_range_begins(long flags)
 	names_forget_descriptors();
 }
 
-static void syscall_begins(const struct regs *regs)
+/* Under a filter even our own calls may kill: nothing is asked or undone from there on. */
+static long seccomp_installed(enum sym sym, const struct regs *regs)
+{
+	bool ours = process_owns_memory();
+	long value;
+
+	stats_write("seccomp");
+	cede();
+	value = call_real(sym, regs);
+	if ((int)value >= 0 && ours)
+		process_note_filter();
+	return value;
+}
+
+/* dup2, dup3. A failed one has changed nothing. */
+static long descriptor_copied(enum sym sym, const struct regs *regs)
+{
+	int from = (int)regs->arg[0], to = (int)regs->arg[1];
+	long value;
+
+	if (from != to)
+		names_closed(to);
+	value = call_real(sym, regs);
+	if ((int)value >= 0)
+		names_copied(from, to);
+	return value;
+}
+
+/* True when the call has been made. */
+static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 {
 	switch (regs->arg[0]) {
 	case SYS_seccomp:
-		stats_write("seccomp");
-		cede();
-		break;
+		if (regs->arg[1] != SECCOMP_SET_MODE_STRICT &&
+		    regs->arg[1] != SECCOMP_SET_MODE_FILTER)
+			break;
+		*value = seccomp_installed(sym, regs);
+		return true;
 	case SYS_prctl:
-		if ((int)regs->arg[1] == PR_SET_SECCOMP)
-			cede();
-		break;
+		if ((int)regs->arg[1] != PR_SET_SECCOMP)
+			break;
+		*value = seccomp_installed(sym, regs);
+		return true;
 	case SYS_unshare:
 	case SYS_setns:
 	case SYS_chroot:
@@ -210,13 +251,30 @@ static void syscall_begins(const struct regs *regs)
 	case SYS_close_range:
 		close_range_begins(regs->arg[3]);
 		break;
-	case SYS_rt_sigaction:
-		signals_note_change();
+	case SYS_setuid:
+	case SYS_setgid:
+	case SYS_setreuid:
+	case SYS_setregid:
+	case SYS_setresuid:
+	case SYS_setresgid:
+	case SYS_setfsuid:
+	case SYS_setfsgid:
+	case SYS_setgroups:
+	case SYS_capset:
+		identity_changes();
 		break;
+	case SYS_rt_sigaction:
+		*value = call_real(sym, regs);
+		signals_note_change();
+		return true;
 	case SYS_clone:
-	case SYS_clone3:
-		process_note_thread();
-		names_forget_descriptors();
+		clone_begins((unsigned long)regs->arg[1]);
+		break;
+	case SYS_clone3: /* its flags lie in the program's memory */
+		clone_begins(CLONE_VM);
+		break;
+	case SYS_vfork:
+		clone_begins(CLONE_VM | CLONE_VFORK);
 		break;
 	case SYS_exit_group:
 		stats_write("exit");
@@ -234,6 +292,7 @@ static void syscall_begins(const struct regs *regs)
 		names_forget_descriptors();
 		break;
 	}
+	return false;
 }
 
 static bool fcntl_copies(const struct regs *regs)
@@ -253,12 +312,19 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_DESCRIPTORS:
 		names_forget_descriptors();
 		break;
-	case EFFECT_COPY:
-		names_copied((int)regs->arg[0], (int)regs->arg[1]);
+	case EFFECT_VFORK:
+		clone_begins(CLONE_VM | CLONE_VFORK);
 		break;
 	case EFFECT_CLOSE_RANGE:
 		close_range_begins(regs->arg[2]);
 		break;
+	case EFFECT_DAEMON:
+		stats_write("exit");
+		names_forget_descriptors();
+		break;
+	case EFFECT_COPY:
+		*value = descriptor_copied(sym, regs);
+		return true;
 	case EFFECT_FCNTL:
 		if (fcntl_copies(regs))
 			names_forget_descriptors();
@@ -270,7 +336,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		process_note_thread();
 		break;
 	case EFFECT_CLONE:
-		clone_begins(regs);
+		clone_begins((unsigned long)regs->arg[CLONE_FLAGS]);
 		break;
 	case EFFECT_IDENTITY:
 		identity_changes();
@@ -279,11 +345,12 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		cede();
 		break;
 	case EFFECT_PRCTL:
-		prctl_begins(regs);
-		break;
+		if ((int)regs->arg[0] != PR_SET_SECCOMP)
+			break;
+		*value = seccomp_installed(sym, regs);
+		return true;
 	case EFFECT_SYSCALL:
-		syscall_begins(regs);
-		break;
+		return syscall_begins(sym, regs, value);
 	case EFFECT_EXIT:
 		stats_write("exit");
 		break;

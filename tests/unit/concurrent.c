@@ -128,7 +128,7 @@ static void *cede_amid(void *argument)
 {
 	usleep(5000);
 	thread_self.depth++;
-	ring_cede();
+	ring_cede(NULL);
 	thread_self.depth--;
 	return argument;
 }

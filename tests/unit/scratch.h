@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "call.h"
@@ -68,6 +69,22 @@ static inline int descriptors(void)
 		count++;
 	closedir(list);
 	return count;
+}
+
+/* 0, or -1: mounts are this process's own from now on. After unshare(CLONE_NEWNS). */
+static inline int mount_private(void)
+{
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static inline int mount_at(const char *what, const char *where, const char *type)
+{
+	return mount(what, where, type, 0, NULL);
+}
+
+static inline void unmount_at(const char *where)
+{
+	NEED(umount2(where, MNT_DETACH) == 0);
 }
 
 static inline struct call call_mkdir(const char *name)
