@@ -81,7 +81,7 @@ print(subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL).returncode)' \
 @test "ushim: --summary leaves stdin, stdout, signals and descriptors as they were" {
     cat >script <<'SH'
 cat
-grep -E '^(SigIgn|SigBlk|SigCgt)' /proc/$$/status
+grep -E '^(SigIgn|SigBlk)' /proc/self/status
 ls /proc/$$/fd
 SH
     sh script <script >plain 2>/dev/null 3>&- 9>&1
