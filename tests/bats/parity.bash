@@ -24,7 +24,7 @@ let_everybody_in() {
     done
     mkdir "$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/build/prog"
     cp "$LIB" "$BATS_TEST_TMPDIR/build"
-    cp "$PROG/refuse-uring" "$BATS_TEST_TMPDIR/build/prog"
+    cp "$PROG/refuse-uring" "$PROG/have-uring" "$BATS_TEST_TMPDIR/build/prog"
     chmod -R a+rX "$BATS_TEST_TMPDIR/build"
     LIB=$BATS_TEST_TMPDIR/build/libushim.so
     PROG=$BATS_TEST_TMPDIR/build/prog
