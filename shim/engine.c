@@ -180,7 +180,7 @@ static enum reason call_run(const struct call *call, enum outcome *outcome, long
 		reason = names_guard(call);
 	/* Past the limit SIGXFSZ is due exactly once: a worker's is lost, and one raised before
 	 * the ring went to a worker is raised again by the plain call. */
-	if (reason == REASON_NONE && call_extends(call) && process_files_limited())
+	if (reason == REASON_NONE && call_extends(call) && process_file_size_limit() != UINT64_MAX)
 		reason = REASON_LIMIT;
 	if (reason == REASON_NONE)
 		reason = call_submit(call, ring, &result);

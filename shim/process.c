@@ -117,10 +117,31 @@ void process_note_filter(void)
 	__atomic_store_n(&filter_noted, true, __ATOMIC_RELAXED);
 }
 
-bool process_files_limited(void)
+uint64_t process_file_size_limit(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
 	sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit);
-	return limit.rlim_cur != RLIM_INFINITY;
+	return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+/*
+ * valgrind's client request RUNNING_ON_VALGRIND (valgrind.h): the rotations leave rdi as it
+ * was and mean nothing to a processor.
+ */
+bool process_emulated(void)
+{
+	enum { RUNNING_ON_VALGRIND = 0x1001 };
+	const uint64_t request[6] = {RUNNING_ON_VALGRIND};
+	uint64_t answer = 0;
+
+	__asm__ volatile("rolq $3, %%rdi\n\t"
+			 "rolq $13, %%rdi\n\t"
+			 "rolq $61, %%rdi\n\t"
+			 "rolq $51, %%rdi\n\t"
+			 "xchgq %%rbx, %%rbx"
+			 : "+d"(answer)
+			 : "a"(request), "m"(request)
+			 : "cc", "rdi");
+	return answer != 0;
 }

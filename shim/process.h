@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* True from the library's constructor on, and never with USHIM=off. */
 bool process_awake(void);
@@ -45,7 +46,10 @@ bool process_filtered(void);
 bool process_filter_noted(void);
 void process_note_filter(void);
 
-/* True while RLIMIT_FSIZE is set; another process may set it at any time (prlimit(1)). */
-bool process_files_limited(void);
+/* RLIMIT_FSIZE, or UINT64_MAX; another process may set it at any time (prlimit(1)). */
+uint64_t process_file_size_limit(void);
+
+/* True under valgrind, which cannot see what a ring writes to memory. */
+bool process_emulated(void);
 
 #endif

@@ -50,6 +50,8 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 
 	if (process_filtered())
 		return -EPERM;
+	if (process_emulated())
+		return -EOPNOTSUPP;
 	ring = process_map_wiped(sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;

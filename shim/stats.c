@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "diag.h"
@@ -30,6 +31,9 @@ struct text {
 
 static struct counters *counters;
 
+/* By a container's filter, say. It lets files be opened, or the program could do nothing. */
+static bool filtered_at_start;
+
 static const char *const reason_texts[REASON_COUNT] = {
 #define REASON(id, text) [REASON_##id] = text,
 #include "reasons.def"
@@ -43,8 +47,10 @@ static const char *const ring_texts[RING_STAT_COUNT] = {
 
 void stats_open(void)
 {
-	if (config.stats)
-		counters = process_map_wiped(sizeof(*counters));
+	if (!config.stats)
+		return;
+	counters = process_map_wiped(sizeof(*counters));
+	filtered_at_start = process_filtered();
 }
 
 bool stats_wanted(void)
@@ -174,10 +180,14 @@ static void record_append(const char *line, size_t length)
 {
 	long fd = sys(SYS_openat, AT_FDCWD, config.stats,
 		      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	long at;
 
 	if (fd < 0)
 		return;
-	diag_write((int)fd, line, length);
+	/* RLIMIT_FSIZE would cut the line, and the file would be JSON lines no more. */
+	at = sys(SYS_lseek, fd, 0, SEEK_END);
+	if (at < 0 || (uint64_t)at + length <= process_file_size_limit())
+		diag_write((int)fd, line, length);
 	sys(SYS_close, fd);
 }
 
@@ -191,6 +201,12 @@ static void counters_take(struct counters *taken)
 			to[i] = __atomic_exchange_n(&from[i], 0, __ATOMIC_RELAXED);
 }
 
+/* A filter the program put on itself may end it for opening a file. */
+static bool filter_may_kill(void)
+{
+	return process_filter_noted() || (!filtered_at_start && process_filtered());
+}
+
 void stats_write(const char *end)
 {
 	struct {
@@ -200,7 +216,7 @@ void stats_write(const char *end)
 	struct text text = {.length = 0};
 
 	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
-	    process_filtered() || !process_owns_memory())
+	    filter_may_kill() || !process_owns_memory())
 		return;
 	record = process_map_wiped(sizeof(*record));
 	if (!record)

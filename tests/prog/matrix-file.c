@@ -238,7 +238,6 @@ static void strange_allocations(void)
 		TRY_KIND("fallocate punch", fallocate(kind->fd, FALLOC_FL_PUNCH_HOLE, 0, 10));
 		TRY_KIND("fallocate hole",
 			 fallocate(kind->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4));
-		TRY_KIND("fallocate huge", fallocate(kind->fd, 0, 0, INT64_MAX));
 		TRY_KIND("posix_fallocate", posix_fallocate(kind->fd, 0, 5000));
 		TRY_KIND("posix_fallocate 0", posix_fallocate(kind->fd, 0, 0));
 		TRY_KIND("posix_fallocate -1", posix_fallocate(kind->fd, -1, 5));

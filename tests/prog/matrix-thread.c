@@ -2,7 +2,12 @@
  *
  * matrix-thread: threads from birth to after death, and cancellation (matrix.h).
  */
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <threads.h>
@@ -398,11 +403,13 @@ static void asynchronous_cancel(void)
 }
 
 static int blocked_fds[2];
+static volatile bool about_to_block;
 
 static void *thread_blocks(void *arg)
 {
 	ring_warm();
 	pthread_cleanup_push(cleanup_works, (void *)"cleanup");
+	about_to_block = true;
 	if (arg)
 		open("fifo", O_RDONLY);
 	else
@@ -419,8 +426,11 @@ static void cancel_of_the_blocked(void)
 	MUST(pipe(blocked_fds));
 	MUST(mkfifo("fifo", 0644));
 	for (long what = 0; what < 2; what++) {
+		about_to_block = false;
 		pthread_create(&thread, NULL, thread_blocks, (void *)what);
-		usleep(30000);
+		while (!about_to_block)
+			usleep(1000);
+		usleep(10000); /* most likely it blocks now; either way it is to be cancelled */
 		pthread_cancel(thread);
 		pthread_join(thread, &result);
 		note("cancelled: %d", result == PTHREAD_CANCELED);
@@ -536,6 +546,63 @@ static void unshare_in_a_thread(void)
 	works_note("main thread");
 }
 
+/* ---- threads without a ring among others that have one ------------------------------ */
+
+static void *thread_takes_places(void *name)
+{
+	enum { PLACES = 16 };
+
+	for (int i = 0; i < PLACES; i++) {
+		struct io_uring_params params = {.flags = 0};
+		struct io_uring_rsrc_update place = {.offset = -1U};
+		long fd = raw(SYS_io_uring_setup, 1, (long)&params, 0, 0, 0, 0);
+
+		if (fd < 0)
+			break; /* then there is no ring for anybody */
+		place.data = (unsigned long)fd;
+		raw(SYS_io_uring_register, fd, IORING_REGISTER_RING_FDS, (long)&place, 1, 0, 0);
+		raw(SYS_close, fd, 0, 0, 0, 0, 0);
+	}
+	note("thread: %d wrong", works(name));
+	TRY(open("/", O_RDONLY));
+	return NULL;
+}
+
+static void places_for_rings_taken(void)
+{
+	char name[] = "work";
+
+	thread_run(thread_takes_places, name);
+	works_note("main thread");
+	thread_run(thread_works, name);
+}
+
+/* Installed behind libc's back, so that nobody gives up anything. */
+static void *thread_filters_itself(void *name)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(*code), code};
+
+	raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+	note("%ld", raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&filter, 0, 0, 0));
+	note("thread: %d wrong", works(name));
+	return NULL;
+}
+
+static void filter_unseen_in_one_thread(void)
+{
+	char name[] = "work";
+
+	thread_run(thread_filters_itself, name);
+	works_note("main thread");
+	thread_run(thread_works, name);
+}
+
 static const struct matrix_case cases[] = {
 	{"threads-together", threads_together, 0},
 	{"threads-one-after-another", threads_one_after_another, 0},
@@ -555,6 +622,8 @@ static const struct matrix_case cases[] = {
 	{"cancel-storm", cancel_storm, 0},
 	{"ids-while-others-work", ids_while_others_work, 0},
 	{"unshare-in-a-thread", unshare_in_a_thread, 0},
+	{"places-for-rings-taken", places_for_rings_taken, 0},
+	{"filter-unseen-in-one-thread", filter_unseen_in_one_thread, 0},
 };
 
 MATRIX(cases)

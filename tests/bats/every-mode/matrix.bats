@@ -12,7 +12,7 @@ setup_file() {
     export USHIM_TEST_LIB=$LIB # matrix-loader loads it once more
     local images=$BATS_FILE_TMPDIR/images # in memory: a disk's fsync is slow
     mkdir "$images"
-    [ "$(id -u)" -ne 0 ] || mount -t tmpfs -o size=700m tmpfs "$images"
+    [ "$(id -u)" -ne 0 ] || mount -t tmpfs -o size=1g tmpfs "$images"
 }
 
 teardown_file() {
@@ -40,7 +40,7 @@ mounted() {
     tmpfs) mount -t tmpfs -o size=32m tmpfs "$MOUNT" ;;
     ext4) image 32M mkfs.ext4 -q && mount -o loop "$IMAGE" "$MOUNT" ;;
     xfs) image 320M mkfs.xfs -q && mount -o loop "$IMAGE" "$MOUNT" ;;
-    btrfs) image 128M mkfs.btrfs -q && mount -o loop "$IMAGE" "$MOUNT" ;;
+    btrfs) image 256M mkfs.btrfs -q --mixed && mount -o loop "$IMAGE" "$MOUNT" ;;
     esac || {
         MOUNT=
         fail "no $1 could be made"
