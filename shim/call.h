@@ -9,6 +9,7 @@
 #ifndef USHIM_CALL_H
 #define USHIM_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -47,6 +48,9 @@ struct call {
 	uint32_t flags;  /* AT_*, O_*, RWF_*, SYNC_FILE_RANGE_*, XATTR_*, advice, ... */
 	mode_t mode;
 	struct stat *stat; /* YIELD_STAT: the program's buffer */
+	unsigned slot;     /* ring_queue: the direct descriptor + 1 instead of fd, or 0 */
+	bool linked;       /* ring_queue: the next entry starts when this one has succeeded */
+	bool hard_linked;  /* ring_queue: the next entry starts when this one is over */
 };
 
 /* Why a call was made plainly. Also how it is counted; REASON_NONE: it was not. */

@@ -16,6 +16,7 @@ enum {
 	STALE_MS_DEFAULT = 250,
 	STALE_MS_MAX = 60000,
 	RING_DEFAULT = 8, /* ring mode has one call in flight; 8 KiB against RLIMIT_MEMLOCK */
+	RING_AHEAD = 64,
 	RING_MAX = 4096,
 	SQPOLL_MS_MAX = 60000,
 };
@@ -172,6 +173,15 @@ static uint64_t without_variable(void)
 	return without;
 }
 
+/* Ring mode has one call in flight, the others as many as they may ask ahead; a ring of 64
+ * entries still fits into two pages. */
+static unsigned ring_default(void)
+{
+	unsigned entries = config.depth < RING_AHEAD ? config.depth : RING_AHEAD;
+
+	return config.mode == MODE_RING ? RING_DEFAULT : entries;
+}
+
 void config_read(void)
 {
 	if (!switch_variable("USHIM", true))
@@ -181,7 +191,7 @@ void config_read(void)
 				       "not a number from 1 to 4096");
 	config.stale_ms = number_variable("USHIM_STALE_MS", 0, STALE_MS_MAX, STALE_MS_DEFAULT,
 					  "not a number from 0 to 60000 (milliseconds)");
-	config.ring_entries = number_variable("USHIM_RING", 1, RING_MAX, RING_DEFAULT,
+	config.ring_entries = number_variable("USHIM_RING", 1, RING_MAX, ring_default(),
 					      "not a number from 1 to 4096");
 	config.sqpoll_ms = number_variable("USHIM_SQPOLL", 0, SQPOLL_MS_MAX, 0,
 					   "not a number from 0 to 60000 (milliseconds)");

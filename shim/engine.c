@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "call.h"
 #include "config.h"
 #include "names.h"
@@ -20,6 +19,7 @@
 #include "sys.h"
 #include "thread.h"
 #include "watch.h"
+#include "yield.h"
 
 uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden")));
 
@@ -32,12 +32,23 @@ enum outcome {
 	OUTCOME_ERROR,  /* the ring's negative errno, which is the call's own */
 };
 
-void engine_arm(void)
+/* Is OP of interest by itself, statistics apart? IN: questions are being asked ahead. */
+static bool op_needed(enum op op, bool in)
+{
+	if (config.mode == MODE_RING)
+		return table_op_opcode(op) >= 0 || watch_needed(op);
+	return ahead_needs(op, in) || watch_needed_outside(op) || (in && watch_needed(op));
+}
+
+void engine_arm(bool in)
 {
 	for (enum op op = 0; op < OP_COUNT; op++)
-		ushim_armed[op] = stats_wanted() ||
-				  (config.mode == MODE_RING &&
-				   (table_op_opcode(op) >= 0 || watch_needed(op)));
+		ushim_armed[op] = stats_wanted() || op_needed(op, in);
+}
+
+void engine_arm_one(enum op op, bool armed)
+{
+	ushim_armed[op] = armed || stats_wanted();
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -59,40 +70,6 @@ static bool op_cancellation_point(enum op op)
 	}
 }
 
-/*
- * Whether the program's BYTES may be written: the kernel is asked to write eight bytes at
- * either end (the old signal mask, which is put back to the caller as it is) and says EFAULT
- * where the program's own call would have.
- */
-static bool memory_writable(char *memory, size_t bytes)
-{
-	enum { CHUNK = 8 };
-
-	return sys(SYS_rt_sigprocmask, 0, NULL, memory, CHUNK) == 0 &&
-	       sys(SYS_rt_sigprocmask, 0, NULL, memory + bytes - CHUNK, CHUNK) == 0;
-}
-
-static void stat_from_statx(struct stat *stat, const struct statx *statx)
-{
-	memset(stat, 0, sizeof(*stat));
-	stat->st_dev = makedev(statx->stx_dev_major, statx->stx_dev_minor);
-	stat->st_ino = statx->stx_ino;
-	stat->st_nlink = statx->stx_nlink;
-	stat->st_mode = statx->stx_mode;
-	stat->st_uid = statx->stx_uid;
-	stat->st_gid = statx->stx_gid;
-	stat->st_rdev = makedev(statx->stx_rdev_major, statx->stx_rdev_minor);
-	stat->st_size = (off_t)statx->stx_size;
-	stat->st_blksize = statx->stx_blksize;
-	stat->st_blocks = (blkcnt_t)statx->stx_blocks;
-	stat->st_atim.tv_sec = statx->stx_atime.tv_sec;
-	stat->st_atim.tv_nsec = statx->stx_atime.tv_nsec;
-	stat->st_mtim.tv_sec = statx->stx_mtime.tv_sec;
-	stat->st_mtim.tv_nsec = statx->stx_mtime.tv_nsec;
-	stat->st_ctim.tv_sec = statx->stx_ctime.tv_sec;
-	stat->st_ctim.tv_nsec = statx->stx_ctime.tv_nsec;
-}
-
 /* The kernel has done the call; hand its answer over. False: the plain call has to. */
 static bool call_finish(const struct call *call, const struct ring *ring, long *value)
 {
@@ -100,9 +77,8 @@ static bool call_finish(const struct call *call, const struct ring *ring, long *
 	case YIELD_RESULT:
 		break;
 	case YIELD_STAT:
-		if (!memory_writable((char *)call->stat, sizeof(*call->stat)))
+		if (!yield_stat(call->stat, ring_statx(ring)))
 			return false;
-		stat_from_statx(call->stat, ring_statx(ring));
 		*value = 0;
 		break;
 	}
@@ -114,8 +90,6 @@ static bool call_finish(const struct call *call, const struct ring *ring, long *
 /* Guard: may the shim act at all, in this thread and now? */
 static enum reason thread_guard(const struct thread *thread)
 {
-	if (config.mode != MODE_RING)
-		return REASON_MODE;
 	if (thread->depth)
 		return REASON_NESTED;
 	if (thread->cancel_async)
@@ -224,6 +198,20 @@ static enum outcome call_try(enum op op, const long *arg, long *value)
 	return outcome;
 }
 
+/* Modes auto and strict: answered ahead of time, or the program's own call. */
+static struct verdict enter_ahead(enum op op, enum sym sym, const struct regs *regs,
+				  struct verdict plain)
+{
+	enum reason reason = REASON_MODE;
+	long value = 0;
+	bool done = ahead_before(op, sym, regs, &value, &reason);
+
+	stats_call(op, reason);
+	if (done || watch_before(op, sym, regs, &value))
+		return (struct verdict){.value = value};
+	return plain;
+}
+
 /*
  * syscall(SYS_openat2, ...): glibc 2.36 has no function for it, programs call it so. The
  * other numbers are passed through.
@@ -242,12 +230,14 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 
 	if (!process_awake())
 		return plain;
+	if (config.mode != MODE_RING)
+		return enter_ahead(op, sym, regs, plain);
 	if (op == OP_SYSCALL && op_of_syscall(regs) == OP_OPENAT2) {
 		op = OP_OPENAT2;
 		arg++;
 	}
 	if (table_op_opcode(op) < 0) {
-		stats_call(op, config.mode == MODE_RING ? REASON_OPERATION : REASON_MODE);
+		stats_call(op, REASON_OPERATION);
 		if (watch_before(op, sym, regs, &value))
 			return (struct verdict){.value = value};
 		return plain;

@@ -7,6 +7,7 @@
 #ifndef USHIM_ENGINE_H
 #define USHIM_ENGINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "table.h"
@@ -34,7 +35,8 @@ extern uint8_t ushim_armed[OP_COUNT];
 /* Called by the stubs with the symbol that was called. Leaves errno as the call would. */
 struct verdict engine_enter(enum sym sym, struct regs *regs);
 
-/* Sets up ushim_armed after the configuration was read. */
-void engine_arm(void);
+/* Sets up ushim_armed. IN: questions are being asked ahead, so that much more matters. */
+void engine_arm(bool in);
+void engine_arm_one(enum op op, bool armed);
 
 #endif

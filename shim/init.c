@@ -22,13 +22,17 @@
  *   shim/sys.h              system calls of our own
  *   shim/table.c            ops.def as C
  */
+#include "ahead.h"
 #include "config.h"
 #include "engine.h"
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
 
-__attribute__((constructor)) static void ushim_begin(void)
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+/* glibc passes constructors what main gets; others (musl) pass nothing. */
+__attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 {
 	config_read();
 	if (config.mode == MODE_OFF)
@@ -36,7 +40,9 @@ __attribute__((constructor)) static void ushim_begin(void)
 	stats_open();
 	if (config.mode == MODE_RING)
 		thread_prepare();
-	engine_arm();
+	else
+		ahead_begin(&gnu_get_libc_version ? argc : 0, argv);
+	engine_arm(false);
 	process_wake();
 }
 

@@ -188,6 +188,28 @@ static enum reason open_check(const struct call *call)
 	return fs_kind_of_path(&statx, call) == FS_PSEUDO ? REASON_TARGET : REASON_NONE;
 }
 
+bool names_network(int fd)
+{
+	struct statfs statfs;
+
+	if (fd < 0 || sys(SYS_fstatfs, fd, &statfs) != 0)
+		return false;
+	switch ((unsigned long)statfs.f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case CODA_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum reason names_guard(const struct call *call)
 {
 	switch (call->guard) {

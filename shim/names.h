@@ -18,6 +18,9 @@
 /* What GUARD asks of CALL's descriptor or path. May ask the kernel. */
 enum reason names_guard(const struct call *call);
 
+/* True if FD is on a file system that waits for something by nature: a network, a daemon. */
+bool names_network(int fd);
+
 /* This process opened FD just now, by itself: nobody else can move its file position. */
 void names_opened(int fd);
 void names_closed(int fd);

@@ -58,6 +58,11 @@ void *process_map_private(size_t size)
 	return map_advised(size, MADV_DONTFORK);
 }
 
+void *process_map_copied(size_t size)
+{
+	return map_advised(size, MADV_NORMAL);
+}
+
 void process_unmap(void *memory, size_t size)
 {
 	sys(SYS_munmap, memory, size);

@@ -23,6 +23,9 @@ void *process_map_wiped(size_t size);
 
 /* Memory that a forked child does not have at all (MADV_DONTFORK). */
 void *process_map_private(size_t size);
+
+/* Ordinary memory, which a forked child has a copy of. */
+void *process_map_copied(size_t size);
 void process_unmap(void *memory, size_t size);
 
 /*

@@ -104,19 +104,20 @@ const struct statx *ring_statx(const struct ring *ring)
  * io_uring_enter(2), with a time limit where SLICE is given (EXT_ARG, Linux 5.11). liburing
  * 2.3 exports no plain enter, and its waiting functions hide how far they came.
  */
-static int ring_enter(struct ring *ring, unsigned submit, const struct __kernel_timespec *slice)
+int ring_enter(struct ring *ring, unsigned submit, unsigned least,
+	       const struct __kernel_timespec *slice)
 {
 	struct io_uring_getevents_arg extra = {.ts = (uintptr_t)slice};
-	unsigned flags = ring->enter_with | IORING_ENTER_GETEVENTS;
+	unsigned flags = ring->enter_with | (least ? IORING_ENTER_GETEVENTS : 0);
 	bool extended = slice && ring->uring.features & IORING_FEAT_EXT_ARG;
 
 	if (ring->uring.flags & IORING_SETUP_SQPOLL)
 		flags |= IORING_ENTER_SQ_WAKEUP;
 	stats_ring(RING_STAT_ENTERS);
 	if (extended)
-		return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, 1,
+		return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, least,
 				flags | IORING_ENTER_EXT_ARG, &extra, sizeof(extra));
-	return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, 1, flags, NULL,
+	return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, least, flags, NULL,
 			sizeof(signal_bits));
 }
 
@@ -127,7 +128,7 @@ static struct io_uring_sqe *entry_take(struct ring *ring)
 	return sqe;
 }
 
-static void entry_publish(struct ring *ring)
+void ring_publish(struct ring *ring)
 {
 	io_uring_smp_store_release(ring->uring.sq.ktail, ring->uring.sq.sqe_tail);
 }
@@ -139,11 +140,11 @@ static bool entry_taken(const struct ring *ring)
 }
 
 /* An entry left in the queue would run as part of somebody's next call. */
-static void entry_take_back(struct ring *ring)
+void ring_take_back(struct ring *ring)
 {
 	ring->uring.sq.sqe_tail = *ring->uring.sq.khead;
 	ring->uring.sq.sqe_head = ring->uring.sq.sqe_tail;
-	entry_publish(ring);
+	ring_publish(ring);
 }
 
 /* Takes completions off the queue until SEQUENCE's is found. */
@@ -176,9 +177,9 @@ static void entry_cancel(struct ring *ring, uint64_t sequence)
 		return;
 	ring_prep(sqe, ring, &cancel);
 	sqe->user_data = ++ring->sequence;
-	entry_publish(ring);
-	if (ring_enter(ring, 1, &wait_slice) < 0 && !entry_taken(ring))
-		entry_take_back(ring);
+	ring_publish(ring);
+	if (ring_enter(ring, 1, 1, &wait_slice) < 0 && !entry_taken(ring))
+		ring_take_back(ring);
 	stats_ring(RING_STAT_CANCELLED);
 }
 
@@ -203,7 +204,7 @@ static signal_bits entry_wait(struct ring *ring, uint64_t sequence,
 
 	while (!completion_find(ring, sequence, result)) {
 		bool sliced = held->held && !due;
-		int err = ring_enter(ring, 0, sliced ? &wait_slice : NULL);
+		int err = ring_enter(ring, 0, 1, sliced ? &wait_slice : NULL);
 
 		if (err == -ETIME) {
 			due = signals_waiting(held);
@@ -255,8 +256,8 @@ static enum reason entry_submit(struct ring *ring, const struct signals_held *he
 {
 	int err;
 
-	entry_publish(ring);
-	err = ring_enter(ring, 1, held->held ? &wait_slice : NULL);
+	ring_publish(ring);
+	err = ring_enter(ring, 1, 1, held->held ? &wait_slice : NULL);
 	if (ring->uring.flags & IORING_SETUP_SQPOLL && err >= 0)
 		return REASON_NONE; /* published is submitted */
 	if (ring->uring.flags & IORING_SETUP_SQPOLL)
@@ -265,7 +266,7 @@ static enum reason entry_submit(struct ring *ring, const struct signals_held *he
 		stats_ring(RING_STAT_SUBMITTED);
 		return REASON_NONE;
 	}
-	entry_take_back(ring);
+	ring_take_back(ring);
 	return submit_failed(err);
 }
 

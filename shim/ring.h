@@ -45,6 +45,34 @@ const struct statx *ring_statx(const struct ring *ring);
 enum reason ring_run(struct ring *ring, const struct call *call, int *result);
 
 /*
+ * Asking ahead. Entries are queued, flushed together, and reaped when they are done; signals
+ * with handlers have to be held (signals.h) from the first ring_queue to ring_flush. What CALL
+ * points to, paths apart, has to live until its token is reaped.
+ */
+
+/* Lets WORKERS operations that block run at once (DESIGN F4), and makes SLOTS direct
+ * descriptors. 0 or a negative errno. */
+int ring_widen(struct ring *ring, unsigned workers, unsigned slots);
+
+/* Entries that still fit. */
+unsigned ring_room(const struct ring *ring);
+
+/* Queues CALL under TOKEN, whose highest bit is set. False when the ring is full. */
+#define RING_TOKEN (UINT64_C(1) << 63)
+bool ring_queue(struct ring *ring, const struct call *call, uint64_t token);
+
+/* Hands everything queued to the kernel; returns how many entries it took, the oldest first.
+ * The others are gone, or a negative errno says why none was taken. */
+int ring_flush(struct ring *ring);
+
+/* Calls DONE for every completion that is there; makes no system call. */
+typedef void ring_done(uint64_t token, int result);
+void ring_reap(struct ring *ring, ring_done *done);
+
+/* Waits until another completion is there, at most SLICE_MS. */
+void ring_await(struct ring *ring, unsigned slice_ms);
+
+/*
  * No ring for anybody from now on. Waits until no other thread is inside this module, at most
  * 100 ms; those threads' rings end with them. OWN, the caller's ring or null, ends here.
  */

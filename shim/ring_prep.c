@@ -14,7 +14,20 @@ static void prep_ftruncate(struct io_uring_sqe *sqe, const struct call *call)
 	io_uring_prep_rw(OPCODE_FTRUNCATE, sqe, call->fd, NULL, 0, call->offset);
 }
 
-void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *call)
+/* A direct descriptor where the call names one: made by an open, used by the others. */
+static void prep_slot(struct io_uring_sqe *sqe, const struct call *call)
+{
+	if (call->opcode == OPCODE_OPENAT || call->opcode == OPCODE_CLOSE) {
+		sqe->file_index = call->slot;
+	} else {
+		sqe->fd = (int)call->slot - 1;
+		sqe->flags |= IOSQE_FIXED_FILE;
+	}
+	if (call->opcode == OPCODE_CLOSE)
+		sqe->fd = 0;
+}
+
+static void prep_opcode(struct io_uring_sqe *sqe, struct ring *ring, const struct call *call)
 {
 	unsigned length = (unsigned)call->length;
 	int flags = (int)call->flags;
@@ -97,4 +110,15 @@ void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *c
 		io_uring_prep_nop(sqe);
 		break;
 	}
+}
+
+void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *call)
+{
+	prep_opcode(sqe, ring, call);
+	if (call->slot)
+		prep_slot(sqe, call);
+	if (call->linked)
+		sqe->flags |= IOSQE_IO_LINK;
+	if (call->hard_linked)
+		sqe->flags |= IOSQE_IO_HARDLINK;
 }

@@ -47,6 +47,17 @@ int ring_sys_setup(unsigned entries, struct io_uring_params *params);
 /* Which opcodes the kernel behind RING knows, as bits. */
 uint64_t ring_probe(const struct ring *ring);
 
+/* io_uring_register(2) by whichever handle RING has. */
+long ring_register(const struct ring *ring, unsigned what, void *argument, unsigned count);
+
+/* io_uring_enter(2): hands over SUBMIT entries and waits for LEAST completions, within SLICE. */
+int ring_enter(struct ring *ring, unsigned submit, unsigned least,
+	       const struct __kernel_timespec *slice);
+
+/* Makes queued entries visible to the kernel; takes back what it did not take. */
+void ring_publish(struct ring *ring);
+void ring_take_back(struct ring *ring);
+
 /* Fills in SQE for CALL; user_data is the caller's. */
 void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *call);
 

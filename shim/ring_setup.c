@@ -221,7 +221,7 @@ int ring_setup(struct ring *ring, unsigned entries, unsigned sqpoll_ms)
 	return err;
 }
 
-static long register_call(const struct ring *ring, unsigned what, void *argument, unsigned count)
+long ring_register(const struct ring *ring, unsigned what, void *argument, unsigned count)
 {
 	if (ring->uring.int_flags & INT_FLAG_REGISTERED)
 		what |= RING_REGISTER_BY_INDEX;
@@ -236,7 +236,7 @@ uint64_t ring_probe(const struct ring *ring)
 	} probe = {.head = {.ops_len = 0}};
 	uint64_t known = 0;
 
-	if (register_call(ring, IORING_REGISTER_PROBE, &probe, OPCODE_COUNT) < 0)
+	if (ring_register(ring, IORING_REGISTER_PROBE, &probe, OPCODE_COUNT) < 0)
 		return 0; /* before Linux 5.6: nothing we use was there */
 	for (unsigned i = 0; i < probe.head.ops_len && i < OPCODE_COUNT; i++)
 		if (probe.ops[i].flags & IO_URING_OP_SUPPORTED)
@@ -247,7 +247,7 @@ uint64_t ring_probe(const struct ring *ring)
 /* Is the number we keep still the ring's? The program may have closed it and used it again. */
 static bool descriptor_is_ring(const struct ring *ring)
 {
-	long err = register_call(ring, IORING_UNREGISTER_FILES, NULL, 0); /* ENXIO: no files */
+	long err = ring_register(ring, IORING_UNREGISTER_FILES, NULL, 0); /* ENXIO: no files */
 
 	return err != -EBADF && err != -EOPNOTSUPP;
 }
@@ -265,7 +265,7 @@ void ring_teardown(struct ring *ring)
 	struct io_uring_rsrc_update unregister = {.offset = ring->uring.enter_ring_fd};
 
 	if (ring->uring.int_flags & INT_FLAG_REGISTERED)
-		register_call(ring, IORING_UNREGISTER_RING_FDS, &unregister, 1);
+		ring_register(ring, IORING_UNREGISTER_RING_FDS, &unregister, 1);
 	else if (ring->high_fd >= 0 && descriptor_is_ring(ring))
 		sys(SYS_close, ring->high_fd);
 	if (ring->memory)

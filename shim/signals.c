@@ -61,7 +61,7 @@ void signals_note_change(void)
 	__atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
 }
 
-void signals_hold(struct signals_held *held)
+bool signals_handled(void)
 {
 	unsigned now = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
 
@@ -69,6 +69,12 @@ void signals_hold(struct signals_held *held)
 		handled_look();
 		__atomic_store_n(&changes_seen, now, __ATOMIC_RELEASE);
 	}
+	return __atomic_load_n(&handled, __ATOMIC_RELAXED) != 0;
+}
+
+void signals_hold(struct signals_held *held)
+{
+	signals_handled();
 	held->held = __atomic_load_n(&handled, __ATOMIC_RELAXED);
 	if (held->held)
 		sys(SYS_rt_sigprocmask, SIG_BLOCK, &held->held, &held->before,

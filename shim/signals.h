@@ -31,6 +31,9 @@ signal_bits signals_waiting(const struct signals_held *held);
 /* True if the handler of one of SIGNALS ends a call with EINTR (no SA_RESTART). */
 bool signals_interrupt(signal_bits signals);
 
+/* True if any signal has a handler: news may come at any instruction. */
+bool signals_handled(void);
+
 /* To be told after every change of a disposition. */
 void signals_note_change(void);
 

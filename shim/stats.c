@@ -30,6 +30,7 @@ struct text {
 };
 
 static struct counters *counters;
+static void (*settle)(void);
 
 /* By a container's filter, say. It lets files be opened, or the program could do nothing. */
 static bool filtered_at_start;
@@ -42,7 +43,9 @@ static const char *const reason_texts[REASON_COUNT] = {
 static const char *const ring_texts[RING_STAT_COUNT] = {
 	[RING_STAT_RINGS] = "rings",         [RING_STAT_ENTERS] = "enters",
 	[RING_STAT_SUBMITTED] = "submitted", [RING_STAT_STALE] = "stale",
-	[RING_STAT_CANCELLED] = "cancelled",
+	[RING_STAT_CANCELLED] = "cancelled", [RING_STAT_ASKED] = "asked",
+	[RING_STAT_USED] = "used",           [RING_STAT_WASTED] = "wasted",
+	[RING_STAT_FETCHED] = "fetched",
 };
 
 void stats_open(void)
@@ -51,6 +54,11 @@ void stats_open(void)
 		return;
 	counters = process_map_wiped(sizeof(*counters));
 	filtered_at_start = process_filtered();
+}
+
+void stats_before_write(void (*what)(void))
+{
+	settle = what;
 }
 
 bool stats_wanted(void)
@@ -215,6 +223,8 @@ void stats_write(const char *end)
 	} *record;
 	struct text text = {.length = 0};
 
+	if (settle)
+		settle();
 	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
 	    filter_may_kill() || !process_owns_memory())
 		return;

@@ -19,6 +19,10 @@ enum ring_stat {
 	RING_STAT_SUBMITTED, /* entries the kernel took */
 	RING_STAT_STALE,     /* completions of calls given up earlier */
 	RING_STAT_CANCELLED, /* waits ended for a signal handler */
+	RING_STAT_ASKED,     /* questions asked ahead of the program */
+	RING_STAT_USED,      /* of these, the ones it came for */
+	RING_STAT_WASTED,    /* and the ones it did not */
+	RING_STAT_FETCHED,   /* files read ahead */
 	RING_STAT_COUNT,
 };
 
@@ -31,6 +35,9 @@ void stats_ring(enum ring_stat stat);
 
 /* The errno (negative) with which the kernel refused a ring. */
 void stats_ring_error(int err);
+
+/* WHAT is to be done before every record, to settle accounts. */
+void stats_before_write(void (*what)(void));
 
 /*
  * Appends this process's record and starts from zero. END names the way out: "exit", "exec",

@@ -123,8 +123,15 @@ bool watch_needed(enum op op)
 	return effect_of(op) != EFFECT_NONE;
 }
 
-/* For functions of integers and pointers, at most six. */
-static long call_real(enum sym sym, const struct regs *regs)
+bool watch_needed_outside(enum op op)
+{
+	enum effect effect = effect_of(op);
+
+	return effect == EFFECT_THREAD || effect == EFFECT_CLONE || effect == EFFECT_CEDE ||
+	       effect == EFFECT_PRCTL || effect == EFFECT_SYSCALL;
+}
+
+long watch_call_real(enum sym sym, const struct regs *regs)
 {
 	long (*real)(long, long, long, long, long, long) =
 		(long (*)(long, long, long, long, long, long))real_of(sym);
@@ -205,7 +212,7 @@ static long seccomp_installed(enum sym sym, const struct regs *regs)
 
 	stats_write("seccomp");
 	cede();
-	value = call_real(sym, regs);
+	value = watch_call_real(sym, regs);
 	if ((int)value >= 0 && ours)
 		process_note_filter();
 	return value;
@@ -219,7 +226,7 @@ static long descriptor_copied(enum sym sym, const struct regs *regs)
 
 	if (from != to)
 		names_closed(to);
-	value = call_real(sym, regs);
+	value = watch_call_real(sym, regs);
 	if ((int)value >= 0)
 		names_copied(from, to);
 	return value;
@@ -264,7 +271,7 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 		identity_changes();
 		break;
 	case SYS_rt_sigaction:
-		*value = call_real(sym, regs);
+		*value = watch_call_real(sym, regs);
 		signals_note_change();
 		return true;
 	case SYS_clone:
@@ -306,7 +313,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_NONE:
 		break;
 	case EFFECT_SIGNALS:
-		*value = call_real(sym, regs);
+		*value = watch_call_real(sym, regs);
 		signals_note_change();
 		return true;
 	case EFFECT_DESCRIPTORS:

@@ -13,6 +13,12 @@
 /* True for operations that matter to ring mode even where nothing is counted. */
 bool watch_needed(enum op op);
 
+/* True for the few that matter in auto and strict mode before anything is asked ahead. */
+bool watch_needed_outside(enum op op);
+
+/* Makes the call SYM with the program's arguments; for at most six integers and pointers. */
+long watch_call_real(enum sym sym, const struct regs *regs);
+
 /*
  * To be told before OP, called as SYM, is made. True when the call has been made here (for
  * what must be done after it), with its value in *VALUE; errno is the call's own.

@@ -61,7 +61,7 @@ static void defaults(void)
 	CHECK_EQ(config.mode, MODE_AUTO);
 	CHECK_EQ(config.depth, 64);
 	CHECK_EQ(config.stale_ms, 250);
-	CHECK_EQ(config.ring_entries, 8);
+	CHECK_EQ(config.ring_entries, 64);
 	CHECK_EQ(config.sqpoll_ms, 0);
 	CHECK_EQ(config.force, false);
 	CHECK_EQ(config.without, 0);
@@ -144,7 +144,7 @@ static void numbers(void)
 {
 	number("USHIM_DEPTH", &config.depth, 1, 4096, 64);
 	number("USHIM_STALE_MS", &config.stale_ms, 0, 60000, 250);
-	number("USHIM_RING", &config.ring_entries, 1, 4096, 8);
+	number("USHIM_RING", &config.ring_entries, 1, 4096, 64);
 	number("USHIM_SQPOLL", &config.sqpoll_ms, 0, 60000, 0);
 }
 

@@ -127,7 +127,7 @@ static void a_record(void)
 	CHECK_EQ(records(), 0);
 	stats_write("exit");
 	lines_are_json(1);
-	CHECK(strstr(text, "\"LINKAT\":{\"calls\":3,\"ring\":2,\"mode\":1}"));
+	CHECK(strstr(text, "\"LINKAT\":{\"calls\":3,\"ring\":2,\"plain\":1}"));
 	CHECK(strstr(text, "\"enters\":1"));
 	CHECK(strstr(text, "\"ring_error\":-12"));
 	CHECK(strstr(text, "\"mode\":\"auto\""));
@@ -170,7 +170,7 @@ static void starts_from_zero(void)
 	stats_call(OP_WRITE, REASON_MODE);
 	stats_write("exit");
 	lines_are_json(2);
-	CHECK(strstr(text, "\"ops\":{\"WRITE\":{\"calls\":1,\"mode\":1}}"));
+	CHECK(strstr(text, "\"ops\":{\"WRITE\":{\"calls\":1,\"plain\":1}}"));
 }
 
 static int child_writes(void *argument)
@@ -193,7 +193,7 @@ static void forked(void)
 	CHECK_EQ(in_child(child_writes, NULL), 0);
 	stats_write("exit");
 	lines_are_json(2);
-	CHECK(strstr(text, "\"ops\":{\"READ\":{\"calls\":1,\"mode\":1}}"));
+	CHECK(strstr(text, "\"ops\":{\"READ\":{\"calls\":1,\"plain\":1}}"));
 }
 
 static void not_wanted(void)

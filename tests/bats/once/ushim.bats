@@ -125,12 +125,12 @@ SH
 @test "ushim-stat: sums what the records say, and names the reasons" {
     cat >s <<'JSON'
 {"program":"a","pid":1,"mode":"ring","end":"exit","rings":1,"enters":5,"ring_error":0,"ops":{"STAT":{"calls":7,"ring":4,"target":3},"OPEN":{"calls":1,"ring":1}}}
-{"program":"b","pid":2,"mode":"auto","end":"exec","rings":0,"enters":0,"ring_error":-12,"ops":{"STAT":{"calls":3,"mode":3}}}
+{"program":"b","pid":2,"mode":"auto","end":"exec","rings":0,"enters":0,"ring_error":-12,"ops":{"STAT":{"calls":3,"plain":3}}}
 broken
 JSON
     run -0 "$ROOT/tools/ushim-stat" s
     [[ ${lines[0]} == "2 processes ("*"1 rings, 5 enters, no ring for errno 12: 1" ]] || fail "${lines[0]}"
-    [[ $output =~ STAT\ +10\ +4\ +6\ +target\ 3\ mode\ 3 ]]
+    [[ $output =~ STAT\ +10\ +4\ +6\ +target\ 3\ plain\ 3 ]]
     [[ $output =~ all\ +11\ +5\ +6 ]]
     [[ $output == *"1 lines were no records"* ]]
     run -0 "$ROOT/tools/ushim-stat" --program=b s

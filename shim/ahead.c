@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "ahead_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "listing.h"
+#include "process.h"
+#include "ring.h"
+#include "sys.h"
+#include "thread.h"
+#include "watch.h"
+
+uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct ring *ahead_ring(void)
+{
+	return thread_self.stage == THREAD_RING && ring_survived(thread_self.ring) && !ring_ceded()
+		       ? thread_self.ring
+		       : NULL;
+}
+
+/* A signal handler that runs meanwhile, or libc calling back, is as free as without us. */
+long passage_make(const struct passage *passage)
+{
+	unsigned depth = thread_self.depth;
+	long value;
+
+	thread_self.depth = 0;
+	value = watch_call_real(passage->sym, passage->regs);
+	thread_self.depth = depth;
+	return value;
+}
+
+long passage_time(const struct passage *passage, uint64_t *ns)
+{
+	uint64_t before = clock_ns();
+	long value = passage_make(passage);
+	int saved = errno;
+
+	*ns = clock_ns() - before;
+	errno = saved;
+	return value;
+}
+
+bool ahead_needs(enum op op, bool in)
+{
+	return in ? kind_of(op) != KIND_OTHER || table_op_order(op) != ORDER_FREE
+		  : outside_needs(op);
+}
+
+static bool descriptor_regular(int fd)
+{
+	struct stat stat;
+
+	return sys(SYS_fstat, fd, &stat) == 0 && S_ISREG(stat.st_mode);
+}
+
+static bool op_destroys(enum op op)
+{
+	return table_op_opcode(op) == OPCODE_UNLINKAT || table_op_opcode(op) == OPCODE_RENAMEAT;
+}
+
+static bool fcntl_is_plain(const struct regs *regs)
+{
+	switch ((int)regs->arg[1]) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+	case F_GETFD:
+	case F_SETFD:
+	case F_GETFL:
+	case F_SETFL:
+		return true;
+	default:
+		return false; /* locks, leases, ... */
+	}
+}
+
+/* Input, locks, waits, and changes of what paths and permissions mean. */
+static bool order_expires(enum op_order order)
+{
+	switch (order) {
+	case ORDER_IN:
+	case ORDER_INOUT:
+	case ORDER_STATE:
+	case ORDER_CEDE:
+	case ORDER_THREAD:
+		return true;
+	case ORDER_FREE:
+	case ORDER_NAME:
+	case ORDER_FD:
+	case ORDER_SYNC:
+	case ORDER_OUT:
+	case ORDER_IMAGE:
+		return false;
+	}
+	return true;
+}
+
+/* What a call without a part of its own means for answers. */
+static void effect_other(struct ahead *ahead, enum op op)
+{
+	enum op_order order = table_op_order(op);
+	enum op_class class = table_op_class(op);
+
+	if (op_destroys(op))
+		contents_settle(ahead);
+	if (class == CLASS_COMMAND || op == OP_TRUNCATE || order_expires(order) ||
+	    (class == CLASS_HANDLE && order == ORDER_NAME))
+		ahead->epoch++;
+	if (class == CLASS_HANDLE || order == ORDER_INOUT)
+		opened_forget(ahead);
+}
+
+static void effect_syscall(struct ahead *ahead, const struct regs *regs)
+{
+	switch (regs->arg[0]) {
+	case SYS_futex:
+	case SYS_gettid:
+	case SYS_getrandom:
+		return;
+	default:
+		ahead->epoch++;
+		opened_forget(ahead);
+		answers_release(ahead, -1);
+	}
+}
+
+/* An interrupted moment of the shim's own: only what needs no more than a store. */
+static void effect_nested(struct ahead *ahead, enum op op)
+{
+	if (table_op_class(op) != CLASS_QUESTION && table_op_class(op) != CLASS_LISTING) {
+		ahead->epoch++;
+		opened_forget(ahead);
+	}
+}
+
+/* With the depth above zero. */
+static bool inside(struct ahead *ahead, const struct passage *passage)
+{
+	const struct regs *regs = passage->regs;
+
+	switch (kind_of(passage->op)) {
+	case KIND_STAT:
+		return questions_ask(ahead, passage);
+	case KIND_OPENDIR:
+	case KIND_FDOPENDIR:
+		return streams_open(ahead, passage);
+	case KIND_OPEN:
+	case KIND_FOPEN:
+		return files_open(ahead, passage);
+	case KIND_READ:
+		if (!descriptor_regular((int)regs->arg[0]))
+			ahead->epoch++; /* input: somebody may have told us something */
+		return files_read(ahead, passage);
+	case KIND_STREAM_READ:
+		effect_other(ahead, passage->op);
+		return files_read(ahead, passage);
+	case KIND_CLOSE:
+		answers_release(ahead, (int)regs->arg[0]);
+		return false;
+	case KIND_CLOSES_MANY:
+		answers_release(ahead, -1);
+		return false;
+	case KIND_DUP2:
+		answers_release(ahead, (int)regs->arg[1]);
+		opened_forget(ahead);
+		return false;
+	case KIND_FCNTL:
+		if (!fcntl_is_plain(regs))
+			ahead->epoch++;
+		return false;
+	case KIND_SYSCALL:
+		effect_syscall(ahead, regs);
+		return false;
+	case KIND_MMAP:
+	case KIND_READDIR:
+	case KIND_TELLDIR:
+	case KIND_STREAM_MOVES:
+	case KIND_READDIR_R:
+	case KIND_CLOSEDIR:
+		return false; /* seen to before, in or out */
+	case KIND_OTHER:
+		effect_other(ahead, passage->op);
+		return false;
+	}
+	return false;
+}
+
+/*
+ * Memory shared with others: files change through it, and news come through it, without a
+ * call that could be seen.
+ */
+static bool maps_shared(enum op op, const struct regs *regs)
+{
+	if (op == OP_SHMAT)
+		return true;
+	return op == OP_MMAP && ((int)regs->arg[3] & MAP_TYPE) != MAP_PRIVATE;
+}
+
+/* From here on somebody else acts in this address space. */
+static bool begins_thread(enum op op)
+{
+	return table_op_order(op) == ORDER_THREAD && table_op_class(op) == CLASS_PROCESS &&
+	       op != OP_PTHREAD_SETCANCELTYPE;
+}
+
+bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value,
+		  enum reason *reason)
+{
+	const struct passage passage = {op, sym, regs, value, reason};
+	struct ahead *ahead = ahead_root();
+	bool done;
+
+	if (thread_self.depth) {
+		if (ahead)
+			effect_nested(ahead, op);
+		*reason = REASON_NESTED;
+		return false;
+	}
+	if (process_threaded() || ring_ceded())
+		return streams_before(NULL, &passage);
+	if (begins_thread(op)) {
+		listing_hand_over_all();
+		outside_give_up();
+		return false;
+	}
+	if (maps_shared(op, regs))
+		outside_give_up();
+	if (streams_before(ahead, &passage))
+		return true;
+	if (!ahead || !outside_is_in())
+		return outside_before(&passage);
+	if (!process_owns_memory())
+		return false;
+	thread_self.depth++;
+	done = inside(ahead, &passage);
+	thread_self.depth--;
+	return done;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+#include "ahead_private.h"
+
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "config.h"
+#include "ring.h"
+#include "signals.h"
+#include "stats.h"
+#include "sys.h"
+
+enum {
+	AWAIT_SLICE_MS = 20,
+	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
+	RELEASE_MOST_MS = 100,
+	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
+};
+
+static struct answer *answer_free(struct ahead *ahead)
+{
+	for (int i = 0; i < AHEAD_ANSWERS; i++)
+		if (ahead->answers[i].state == ANSWER_FREE)
+			return &ahead->answers[i];
+	return NULL;
+}
+
+static void answer_end(struct answer *answer)
+{
+	struct sweep *sweep = answer->sweep;
+
+	if (sweep && sweep->serial == answer->sweep_serial && answer->entry < sweep->count)
+		sweep->entries[answer->entry].answer = 0;
+	answer->sweep = NULL;
+	answer->state = ANSWER_FREE;
+}
+
+static void answer_waste(struct ahead *ahead, struct answer *answer)
+{
+	governor_wasted(&ahead->stat, 1);
+	stats_ring(RING_STAT_WASTED);
+	if (answer->state == ANSWER_FLYING) {
+		struct sweep *sweep = answer->sweep;
+
+		if (sweep && sweep->serial == answer->sweep_serial)
+			sweep->entries[answer->entry].answer = 0;
+		answer->sweep = NULL;
+		answer->orphan = true;
+	} else {
+		answer_end(answer);
+	}
+}
+
+static void answer_arrived(uint64_t token, int result)
+{
+	struct ahead *ahead = ahead_root();
+	struct answer *answer;
+
+	if (token >= CONTENTS_TOKEN) {
+		contents_done(ahead, token, result);
+		return;
+	}
+	answer = &ahead->answers[token];
+	ahead->flying--;
+	answer->result = result;
+	answer->young_ns = answer->asked_ns > ahead->last_reap_ns ? answer->asked_ns
+								   : ahead->last_reap_ns;
+	answer->state = ANSWER_READY;
+	if (answer->orphan) {
+		answer_end(answer);
+		return;
+	}
+	if (result == 0)
+		answer->sweep->entries[answer->entry].type =
+			IFTODT(answer->statx.stx_mode) & 0xff;
+	if (answer->probe)
+		answers_use(ahead, answer);
+}
+
+void answers_reap(struct ahead *ahead)
+{
+	struct ring *ring = ahead_ring();
+
+	if (!ring || !(ahead->flying || ahead->fetching))
+		return;
+	ring_reap(ring, answer_arrived);
+	ahead->last_reap_ns = clock_ns();
+}
+
+struct answer *answers_of(struct ahead *ahead, const struct sweep *sweep, uint32_t entry)
+{
+	unsigned slot = sweep->entries[entry].answer;
+
+	return slot ? &ahead->answers[slot - 1] : NULL;
+}
+
+static void question_fill(const struct ahead *ahead, struct call *call, int fd, const char *path,
+			  struct answer *answer)
+{
+	*call = (struct call){
+		.opcode = OPCODE_STATX,
+		.fd = fd,
+		.path = path,
+		.flags = (answer->probe ? AT_SYMLINK_NOFOLLOW : ahead->habit.flags) |
+			 AT_NO_AUTOMOUNT,
+		.length = answer->probe ? STATX_TYPE : ahead->habit.mask,
+		.data = &answer->statx,
+	};
+}
+
+static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
+			   uint32_t entry, bool probe, int fd)
+{
+	struct answer *answer = answer_free(ahead);
+	const char *path = answer ? place_spell(ahead, sweep, entry, &fd) : NULL;
+	struct call call;
+
+	if (!path)
+		return false;
+	answer->probe = probe;
+	question_fill(ahead, &call, fd, path, answer);
+	if (!ring_queue(ring, &call, (uint64_t)(answer - ahead->answers)))
+		return false;
+	answer->state = ANSWER_FLYING;
+	answer->orphan = answer->first = false;
+	answer->fd = fd;
+	answer->sweep = sweep;
+	answer->sweep_serial = sweep->serial;
+	answer->entry = entry;
+	answer->epoch = ahead->epoch;
+	answer->asked_ns = clock_ns();
+	sweep->entries[entry].answer = (uint16_t)(answer - ahead->answers + 1);
+	ahead->flying++;
+	stats_ring(RING_STAT_ASKED);
+	return true;
+}
+
+static bool entry_worth(const struct ahead *ahead, const struct sweep_entry *entry)
+{
+	return !entry->asked && !entry->answer && ahead->habit.types >> (entry->type & 31) & 1;
+}
+
+/* The kernel did not take it: it was never asked. */
+static void question_unask(struct ahead *ahead, struct answer *answer)
+{
+	ahead->flying--;
+	answer_end(answer);
+}
+
+/*
+ * Hands a question over and steps aside. The kernel wakes the first idle worker for every
+ * entry (io_wq_activate_free_worker); that one has to be off the idle list before the next
+ * entry comes, or it is woken for both and a sleeping worker more stays asleep: handed over
+ * in one go, 50 questions of 1 ms took four rounds instead of one and a half (Linux 6.18).
+ */
+static bool question_hand_over(struct ahead *ahead, struct ring *ring)
+{
+	int taken = ring_flush(ring);
+
+	place_spelled_forget(ahead);
+	sys(SYS_sched_yield);
+	return taken == 1;
+}
+
+/* Places from sweep->next on, until WANT questions are asked. */
+static void batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
+				unsigned want, int fd)
+{
+	unsigned asked = 0;
+
+	for (; sweep->next < sweep->count && asked < want; sweep->next++) {
+		uint32_t entry = sweep_at(sweep, sweep->next);
+
+		if (!entry_worth(ahead, &sweep->entries[entry]))
+			continue;
+		if (sweep->next % PROBE_EVERY == PROBE_EVERY - 1)
+			continue;
+		if (!question_queue(ahead, ring, sweep, entry, false, fd))
+			break;
+		if (!asked++)
+			answers_of(ahead, sweep, entry)->first = true;
+		if (!question_hand_over(ahead, ring)) {
+			question_unask(ahead, answers_of(ahead, sweep, entry));
+			break;
+		}
+	}
+}
+
+void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
+{
+	struct ring *ring = ahead_ring();
+	unsigned busy = ahead->flying < config.depth ? ahead->flying : config.depth;
+	unsigned window = ahead->habit.window, ahead_now;
+	struct signals_held held;
+
+	if (place != SWEEP_NONE && sweep->next <= place)
+		sweep->next = place + 1;
+	ahead_now = sweep->next - (place == SWEEP_NONE ? 0 : place + 1);
+	if (!ring || ahead_now > window / 2 || !governor_affords(&ahead->stat, window))
+		return;
+	if (window > config.depth - busy)
+		window = config.depth - busy;
+	signals_hold(&held);
+	batch_ask(ahead, ring, sweep, window, fd);
+	signals_release(&held);
+}
+
+void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
+		   int fd)
+{
+	struct ring *ring = ahead_ring();
+	struct signals_held held;
+
+	if (sweep->probed <= place)
+		sweep->probed = place + 1;
+	signals_hold(&held);
+	for (; ring && sweep->probed < until && sweep->probed < sweep->count; sweep->probed++) {
+		uint32_t entry = sweep_at(sweep, sweep->probed);
+
+		if (sweep->entries[entry].type != DT_UNKNOWN || sweep->entries[entry].answer)
+			continue;
+		if (!question_queue(ahead, ring, sweep, entry, true, fd))
+			break;
+		if (!question_hand_over(ahead, ring)) {
+			question_unask(ahead, answers_of(ahead, sweep, entry));
+			break;
+		}
+	}
+	signals_release(&held);
+}
+
+bool answers_await(struct ahead *ahead, struct answer *answer)
+{
+	struct ring *ring = ahead_ring();
+	struct signals_held held;
+	int waited = 0;
+	bool due = false;
+
+	answers_reap(ahead);
+	if (answer->state != ANSWER_FLYING)
+		return true;
+	signals_hold(&held);
+	while (answer->state == ANSWER_FLYING && !due && waited < AWAIT_MOST_MS) {
+		uint64_t before = clock_ns();
+
+		ring_await(ring, AWAIT_SLICE_MS);
+		answers_reap(ahead);
+		if (answer->state == ANSWER_FLYING) {
+			due = signals_waiting(&held) != 0;
+			waited += (int)((clock_ns() - before) / 1000000);
+		}
+	}
+	signals_release(&held);
+	return answer->state == ANSWER_READY;
+}
+
+static bool answer_young(const struct answer *answer)
+{
+	return clock_ns() - answer->young_ns <= config.stale_ms * UINT64_C(1000000);
+}
+
+/*
+ * A program with signal handlers gets none: a handler is how somebody tells it something, and
+ * nothing shows that one has run. Its own call is made, and finds the kernel's cache warm.
+ */
+bool answers_servable(struct ahead *ahead, const struct answer *answer)
+{
+	const struct statx *statx = &answer->statx;
+
+	return config.mode == MODE_AUTO && answer->result == 0 && answer->epoch == ahead->epoch &&
+	       !(statx->stx_attributes & STATX_ATTR_AUTOMOUNT) && answer_young(answer) &&
+	       !signals_handled() &&
+	       !opened_has(ahead, makedev(statx->stx_dev_major, statx->stx_dev_minor), statx->stx_ino);
+}
+
+void answers_use(struct ahead *ahead, struct answer *answer)
+{
+	governor_used(&ahead->stat, 1);
+	stats_ring(RING_STAT_USED);
+	answer_end(answer);
+}
+
+void answers_drop_one(struct ahead *ahead, struct answer *answer)
+{
+	answer_waste(ahead, answer);
+}
+
+void answers_drop(struct ahead *ahead, const struct sweep *sweep)
+{
+	for (int i = 0; i < AHEAD_ANSWERS; i++) {
+		struct answer *answer = &ahead->answers[i];
+
+		if (answer->state != ANSWER_FREE && !answer->orphan &&
+		    (!sweep || answer->sweep == sweep))
+			answer_waste(ahead, answer);
+	}
+}
+
+static bool flying_from(const struct ahead *ahead, int fd)
+{
+	for (int i = 0; ahead->flying && i < AHEAD_ANSWERS; i++)
+		if (ahead->answers[i].state == ANSWER_FLYING &&
+		    (fd < 0 || ahead->answers[i].fd == fd))
+			return true;
+	return false;
+}
+
+/*
+ * A path is resolved when a worker comes to it: a directory closed before would fail it, and
+ * one whose number is taken by another directory would be answered from there. So a close
+ * waits for what was asked through it; the program would have waited for the same answers
+ * next. What does not come in time is nobody's any more.
+ */
+void answers_release(struct ahead *ahead, int fd)
+{
+	struct ring *ring = ahead_ring();
+	uint64_t end = clock_ns() + RELEASE_MOST_MS * UINT64_C(1000000);
+	struct signals_held held;
+
+	answers_reap(ahead);
+	signals_hold(&held);
+	while (ring && flying_from(ahead, fd) && clock_ns() < end && !signals_waiting(&held)) {
+		ring_await(ring, AWAIT_SLICE_MS);
+		answers_reap(ahead);
+	}
+	signals_release(&held);
+	for (int i = 0; i < AHEAD_ANSWERS; i++) {
+		struct answer *answer = &ahead->answers[i];
+
+		if (answer->state == ANSWER_FLYING && !answer->orphan &&
+		    (fd < 0 || answer->fd == fd))
+			answer_waste(ahead, answer);
+	}
+}

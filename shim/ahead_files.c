@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files opened for reading one after another: when the order is seen and waiting is what they
+ * cost, the next ones are read ahead (ahead_contents.c).
+ */
+#include "ahead_private.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "over/over.h"
+
+enum {
+	RUN_PROOF = 2, /* files in order before any is read ahead */
+};
+
+bool files_flags_read(uint32_t flags)
+{
+	return (flags & O_ACCMODE) == O_RDONLY &&
+	       !(flags & (O_CREAT | O_TRUNC | O_DIRECTORY | O_PATH));
+}
+
+static void file_step(struct ahead *ahead, struct place *place)
+{
+	struct sweep *sweep = place->sweep;
+	bool follows;
+	uint32_t at = sweep_follow(sweep, place->entry, sweep->fetch_last, &follows);
+
+	sweep->fetch_run = follows ? sweep->fetch_run + 1 : 0;
+	sweep->fetch_last = at;
+	if (ahead->contents.in && sweep->fetch_run >= RUN_PROOF)
+		contents_fetch(ahead, sweep, at, place->fd);
+}
+
+/* CALL gave FD after NS. */
+static void file_opened(struct ahead *ahead, const struct call *call, int fd, uint64_t ns)
+{
+	struct place *place = &ahead->place;
+
+	opened_add(ahead, fd);
+	if (!files_flags_read(call->flags)) {
+		ahead->epoch++; /* made, truncated or taken as a lock: others may have waited */
+		return;
+	}
+	if (!place_find(ahead, call, place))
+		return;
+	if (!place->sweep && ahead->contents.in)
+		questions_unlisted(ahead, place, ns);
+	if (place->sweep && place->entry != SWEEP_NONE) {
+		bool fetched = place->sweep->entries[place->entry].fetched;
+
+		file_step(ahead, place);
+		read_await(fd, call->op == OP_FOPEN, fetched, ns);
+	}
+}
+
+/* fopen(path, mode); the mode only where the open succeeded, so that libc has read it */
+static bool stream_open(struct ahead *ahead, const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+	struct call call = {.op = OP_FOPEN, .fd = AT_FDCWD, .path = PATH(arg[0])};
+	uint64_t ns;
+
+	*passage->value = passage_time(passage, &ns);
+	if (!*passage->value)
+		return true;
+	if (PATH(arg[1])[0] != 'r' || strchr(PATH(arg[1]), '+'))
+		call.flags = O_RDWR;
+	file_opened(ahead, &call, fileno((struct _IO_FILE *)*passage->value), ns);
+	return true;
+}
+
+bool files_open(struct ahead *ahead, const struct passage *passage)
+{
+	struct call call = {.op = passage->op};
+	uint64_t ns;
+
+	*passage->reason = REASON_TIMED;
+	if (kind_of(passage->op) == KIND_FOPEN)
+		return stream_open(ahead, passage);
+	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
+		return false;
+	*passage->value = passage_time(passage, &ns);
+	if (*passage->value >= 0)
+		file_opened(ahead, &call, (int)*passage->value, ns);
+	return true;
+}
+
+bool files_read(struct ahead *ahead, const struct passage *passage)
+{
+	uint64_t ns;
+
+	if (!read_awaited(passage))
+		return false;
+	*passage->value = passage_time(passage, &ns);
+	*passage->reason = REASON_TIMED;
+	if (read_fetched())
+		governor_prepared(&ahead->contents, read_open_ns() + ns);
+	else
+		governor_plain(&ahead->contents, read_open_ns() + ns);
+	if (!ahead->stat.in && !ahead->contents.in)
+		outside_go_out();
+	return true;
+}

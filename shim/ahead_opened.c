@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An inode this process has open may change by its own doing at any time, without a name being
+ * named: written (size, times), read (access time), stdout redirected into the very directory
+ * that is being listed. Answers about such inodes are not used.
+ */
+#include "ahead_private.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include "listing.h"
+#include "sys.h"
+
+enum {
+	DESCRIPTORS_LOOKED_AT = 1024, /* where there is no /proc to name them */
+};
+
+static bool descriptor_identity(int fd, uint64_t *device, uint64_t *inode)
+{
+	struct statx statx;
+
+	/* From the kernel's cache: this must not wait for the storage. */
+	if (sys(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
+		&statx) != 0)
+		return false;
+	*device = makedev(statx.stx_dev_major, statx.stx_dev_minor);
+	*inode = statx.stx_ino;
+	return S_ISREG(statx.stx_mode) || S_ISDIR(statx.stx_mode);
+}
+
+static bool opened_known(const struct ahead *ahead, uint64_t device, uint64_t inode)
+{
+	for (unsigned i = 0; i < ahead->opened_count; i++)
+		if (ahead->opened[i].inode == inode && ahead->opened[i].device == device)
+			return true;
+	return false;
+}
+
+static void opened_insert(struct ahead *ahead, int fd)
+{
+	uint64_t device, inode;
+
+	if (!descriptor_identity(fd, &device, &inode) || opened_known(ahead, device, inode))
+		return;
+	if (ahead->opened_count == AHEAD_OPENED) {
+		ahead->opened_stale = true;
+		return;
+	}
+	ahead->opened[ahead->opened_count].device = device;
+	ahead->opened[ahead->opened_count++].inode = inode;
+}
+
+static int number_parse(const char *digits)
+{
+	int number = 0;
+
+	for (; *digits >= '0' && *digits <= '9'; digits++)
+		number = number * 10 + (*digits - '0');
+	return *digits ? -1 : number;
+}
+
+/* The descriptors /proc names; "." and ".." are no numbers. False without /proc. */
+static bool opened_list(struct ahead *ahead)
+{
+	char buffer[2048];
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long length;
+
+	if (fd < 0)
+		return false;
+	while ((length = sys(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
+		for (long at = 0; at < length;) {
+			const struct listing_entry *entry = (const struct listing_entry *)(buffer + at);
+			int number = number_parse(entry->name);
+
+			if (number >= 0 && number != fd)
+				opened_insert(ahead, number);
+			at += entry->size;
+		}
+	sys(SYS_close, fd);
+	return length == 0;
+}
+
+static void opened_look(struct ahead *ahead)
+{
+	ahead->opened_stale = false;
+	ahead->opened_count = 0;
+	if (opened_list(ahead))
+		return;
+	for (int fd = 0; fd < DESCRIPTORS_LOOKED_AT; fd++)
+		opened_insert(ahead, fd);
+}
+
+void opened_add(struct ahead *ahead, int fd)
+{
+	if (fd >= 0)
+		opened_insert(ahead, fd);
+}
+
+bool opened_has(struct ahead *ahead, uint64_t device, uint64_t inode)
+{
+	if (ahead->opened_stale)
+		opened_look(ahead);
+	return ahead->opened_stale || opened_known(ahead, device, inode);
+}
+
+void opened_forget(struct ahead *ahead)
+{
+	ahead->opened_stale = true;
+}

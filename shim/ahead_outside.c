@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Outside: nothing is asked ahead. What this costs is what every program on warm storage
+ * pays, so it is little: after a directory was opened one question is timed, and one opening
+ * of a file in nine with its first read. The clock is read without a system call (vDSO).
+ */
+#include "ahead_private.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "config.h"
+#include "listing.h"
+#include "names.h"
+#include "over/over.h"
+#include "process.h"
+#include "real.h"
+#include "ring.h"
+#include "stats.h"
+#include "thread.h"
+
+#define AHEAD_MAGIC UINT64_C(0x7573686164686561)
+
+enum {
+	WINDOW_FIRST = 8,
+	SAMPLES_FIRST = 4, /* questions timed when the program starts */
+	OPENS_BETWEEN = 8, /* opens between two that are timed, while they are fast */
+};
+
+/* Ordinary memory, so that children inherit what was learned. */
+static struct {
+	struct governor stat, contents;
+	unsigned stat_samples; /* timed questions still to come */
+	unsigned opens_left;   /* opens until the next timed one */
+	bool given_up;
+	bool in; /* ushim_armed is as for going ahead */
+} outside;
+
+/* The read that is to be timed. */
+static struct {
+	int fd; /* -1: none */
+	bool stream, fetched;
+	uint64_t open_ns;
+} awaited = {.fd = -1};
+
+/*
+ * The command line. Programs reorder its pointers, set them to null and point them elsewhere;
+ * the strings the kernel put on the stack, from the first to the last, stay mapped.
+ */
+static struct {
+	int count;
+	char **list;
+	const char *first, *last;
+} operands;
+
+static struct ahead *root;
+
+static const enum op stat_ops[] = {OP_STAT,  OP_LSTAT,  OP_FSTATAT, OP_STATX,
+				   OP_XSTAT, OP_LXSTAT, OP_FXSTATAT};
+static const enum op read_ops[] = {OP_READ,    OP_READ_CHK, OP_PREAD, OP_PREAD_CHK,
+				   OP_COPY_FILE_RANGE};
+static const enum op stream_ops[] = {OP_FREAD,   OP_FREAD_CHK, OP_FGETS, OP_FGETS_CHK,
+				     OP_GETLINE, OP_GETDELIM,  OP_FGETC, OP_UNDERFLOW};
+
+struct ahead *ahead_root(void)
+{
+	return root && root->magic == AHEAD_MAGIC ? root : NULL;
+}
+
+bool outside_needs(enum op op)
+{
+	switch ((int)kind_of(op)) {
+	case KIND_OPENDIR:
+	case KIND_FDOPENDIR:
+	case KIND_OPEN:
+	case KIND_FOPEN:
+	case KIND_MMAP:
+		return true;
+	case KIND_STAT:
+		return outside.stat_samples > 0;
+	case KIND_READ:
+		return awaited.fd >= 0 && !awaited.stream;
+	case KIND_STREAM_READ:
+		return awaited.fd >= 0 && awaited.stream;
+	default:
+		return table_op_class(op) == CLASS_LISTING && listing_count();
+	}
+}
+
+bool outside_is_in(void)
+{
+	return outside.in;
+}
+
+static void ops_arm(const enum op *ops, size_t count, bool armed)
+{
+	for (size_t i = 0; i < count && !outside.in; i++)
+		engine_arm_one(ops[i], armed);
+}
+
+static void stat_sampling(unsigned samples)
+{
+	outside.stat_samples = samples;
+	ops_arm(stat_ops, sizeof(stat_ops) / sizeof(*stat_ops), samples > 0);
+}
+
+void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
+{
+	awaited.fd = fd;
+	awaited.stream = stream;
+	awaited.fetched = fetched;
+	awaited.open_ns = open_ns;
+	ops_arm(read_ops, sizeof(read_ops) / sizeof(*read_ops), fd >= 0 && !stream);
+	ops_arm(stream_ops, sizeof(stream_ops) / sizeof(*stream_ops), fd >= 0 && stream);
+}
+
+bool read_awaited(const struct passage *passage)
+{
+	enum kind kind = kind_of(passage->op);
+	bool is_it = kind == KIND_READ
+			     ? !awaited.stream && (int)passage->regs->arg[0] == awaited.fd
+			     : awaited.stream && awaited.fd >= 0;
+
+	if (is_it)
+		read_await(-1, false, awaited.fetched, awaited.open_ns);
+	return is_it;
+}
+
+bool read_fetched(void)
+{
+	return awaited.fetched;
+}
+
+uint64_t read_open_ns(void)
+{
+	return awaited.open_ns;
+}
+
+/* Settles the account of what was asked and never used. */
+static void settle(void)
+{
+	struct ahead *ahead = ahead_root();
+
+	if (!ahead || !outside.in || !process_owns_memory())
+		return;
+	answers_reap(ahead);
+	answers_drop(ahead, NULL);
+}
+
+void ahead_begin(int argc, char **argv)
+{
+	if (argc > 2) {
+		operands.count = argc - 1;
+		operands.list = argv + 1;
+		operands.first = argv[1];
+		operands.last = argv[argc - 1];
+	}
+	stats_before_write(settle);
+	outside.stat_samples = SAMPLES_FIRST;
+	outside.stat.forced = outside.stat.in = config.force;
+	outside.contents.forced = outside.contents.in = config.force;
+}
+
+static bool operand_is_name(const char *operand)
+{
+	return operand >= operands.first && operand <= operands.last && operand[0] &&
+	       operand[0] != '-';
+}
+
+static void operands_take(struct ahead *ahead)
+{
+	struct sweep *sweep = sweep_oldest(ahead->sweeps);
+
+	if (!operands.count || ahead->operands)
+		return;
+	answers_drop(ahead, sweep);
+	sweep_begin(sweep);
+	for (int i = 0; i < operands.count; i++)
+		if (operand_is_name(operands.list[i]))
+			sweep_add(sweep, operands.list[i], strlen(operands.list[i]), 0, DT_UNKNOWN);
+	ahead->operands = sweep;
+}
+
+/* What was still in flight when the shim went out keeps its slot until it lands. */
+static bool root_make(void)
+{
+	if (!root)
+		root = process_map_wiped(sizeof(*root));
+	if (!root)
+		return false;
+	root->habit = (struct habit){.window = WINDOW_FIRST, .types = UINT32_MAX};
+	root->stat = outside.stat;
+	root->contents = outside.contents;
+	root->opened_stale = true;
+	root->epoch++;
+	root->magic = AHEAD_MAGIC;
+	return true;
+}
+
+static bool ring_make(void)
+{
+	int why = 0;
+
+	if (ahead_ring())
+		return true;
+	if (thread_ring(&why))
+		ring_widen(thread_self.ring, config.depth, AHEAD_SLOTS);
+	if (why)
+		stats_ring_error(why);
+	return ahead_ring() && ring_knows(OPCODE_STATX);
+}
+
+static void go_in(void)
+{
+	if (outside.in || outside.given_up || process_threaded() || !process_owns_memory())
+		return;
+	thread_self.depth++;
+	outside.given_up = !ring_make() || !root_make();
+	if (!outside.given_up) {
+		operands_take(root);
+		outside.in = true;
+		engine_arm(true);
+	}
+	thread_self.depth--;
+}
+
+void outside_go_out(void)
+{
+	struct ahead *ahead = ahead_root();
+
+	outside.in = false;
+	if (ahead) {
+		outside.stat = ahead->stat;
+		outside.contents = ahead->contents;
+		answers_drop(ahead, NULL);
+	}
+	stat_sampling(0);
+	read_await(-1, false, false, 0);
+	engine_arm(false);
+}
+
+void outside_give_up(void)
+{
+	outside.given_up = true;
+	if (outside.in)
+		outside_go_out();
+}
+
+static bool outside_stat(const struct passage *passage)
+{
+	uint64_t ns;
+
+	if (!outside.stat_samples)
+		return false;
+	*passage->value = passage_time(passage, &ns);
+	governor_plain(&outside.stat, ns);
+	stat_sampling(outside.stat.slow ? outside.stat_samples : outside.stat_samples - 1);
+	return true;
+}
+
+/* After one slow question, the kind of file system may say enough (governor.h). */
+static void outside_directory(int fd)
+{
+	if (!outside.stat_samples)
+		stat_sampling(1);
+	if (outside.stat.slow && names_network(fd))
+		governor_prior(&outside.stat);
+}
+
+static bool outside_fdopendir(const struct passage *passage)
+{
+	outside_directory((int)passage->regs->arg[0]);
+	return false;
+}
+
+static bool outside_opendir(const struct passage *passage)
+{
+	DIR *stream;
+
+	if (!outside.stat.slow) {
+		outside_directory(-1);
+		return false;
+	}
+	stream = (DIR *)passage_make(passage);
+	if (stream)
+		outside_directory(REAL(dirfd)(stream));
+	*passage->value = (long)stream;
+	return true;
+}
+
+static bool outside_open(const struct passage *passage)
+{
+	struct call call = {.op = passage->op};
+	bool stream = kind_of(passage->op) == KIND_FOPEN;
+	uint64_t ns;
+	long fd;
+
+	if (!stream && (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE ||
+			!files_flags_read(call.flags)))
+		return false;
+	if (outside.opens_left > 0) {
+		outside.opens_left--;
+		return false;
+	}
+	outside.opens_left = OPENS_BETWEEN;
+	*passage->value = fd = passage_time(passage, &ns);
+	if (stream)
+		fd = *passage->value ? fileno((struct _IO_FILE *)*passage->value) : -1;
+	if (fd >= 0)
+		read_await((int)fd, stream, false, ns);
+	return true;
+}
+
+static bool outside_read(const struct passage *passage)
+{
+	uint64_t ns;
+
+	if (!read_awaited(passage))
+		return false;
+	*passage->value = passage_time(passage, &ns);
+	governor_plain(&outside.contents, read_open_ns() + ns);
+	if (outside.contents.slow)
+		outside.opens_left = 0;
+	return true;
+}
+
+static bool outside_call(const struct passage *passage)
+{
+	switch ((int)kind_of(passage->op)) {
+	case KIND_STAT:
+		return outside_stat(passage);
+	case KIND_OPENDIR:
+		return outside_opendir(passage);
+	case KIND_FDOPENDIR:
+		return outside_fdopendir(passage);
+	case KIND_OPEN:
+	case KIND_FOPEN:
+		return outside_open(passage);
+	case KIND_READ:
+	case KIND_STREAM_READ:
+		return outside_read(passage);
+	default:
+		return false;
+	}
+}
+
+bool outside_before(const struct passage *passage)
+{
+	bool done;
+
+	if (outside.in) /* a forked child: the root was wiped, the ring is the parent's */
+		outside_go_out();
+	if (outside.given_up)
+		return false;
+	done = outside_call(passage);
+	if (done)
+		*passage->reason = REASON_TIMED;
+	if (outside.stat.in || outside.contents.in)
+		go_in();
+	return done;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "ahead_private.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+
+#include "listing.h"
+#include "process.h"
+#include "sys.h"
+
+/*
+ * The program's path may point nowhere; the kernel reads it for us and says so. Two pages at
+ * most, so that a path at the end of a mapping is read as far as it goes.
+ */
+static bool path_read(const char *from, char path[PATH_MAX])
+{
+	enum { PAGE = 4096 };
+	size_t first = PAGE - (uintptr_t)from % PAGE;
+	struct iovec to = {.iov_base = path, .iov_len = PATH_MAX};
+	struct iovec parts[2] = {
+		{.iov_base = (void *)from, .iov_len = first},
+		{.iov_base = (void *)(from + first), .iov_len = PATH_MAX - first},
+	};
+	long got = sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, parts, 2, 0);
+
+	return got > 0 && memchr(path, '\0', (size_t)got) != NULL;
+}
+
+/* Splits at the last slash. A path that ends in one, "." and ".." are nobody's entries. */
+static bool place_split(struct place *place)
+{
+	const char *slash = strrchr(place->path, '/');
+
+	place->name = slash ? slash + 1 : place->path;
+	place->name_length = strlen(place->name);
+	place->prefix_length = slash ? (size_t)(slash - place->path) : 0;
+	while (place->prefix_length > 1 && place->path[place->prefix_length - 1] == '/')
+		place->prefix_length--;
+	return place->name_length && !name_is_self(place->name) &&
+	       !(slash && place->prefix_length == 0);
+}
+
+static bool directory_identity(int fd, uint64_t *device, uint64_t *inode)
+{
+	struct statx statx;
+
+	if (sys(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
+		&statx) != 0 || !S_ISDIR(statx.stx_mode))
+		return false;
+	*device = makedev(statx.stx_dev_major, statx.stx_dev_minor);
+	*inode = statx.stx_ino;
+	return true;
+}
+
+static bool prefix_matches(const struct sweep *sweep, const struct place *place)
+{
+	return sweep->used && sweep->prefix_length && sweep->prefix_length == place->prefix_length &&
+	       sweep->prefix_fd == place->fd &&
+	       !memcmp(sweep->prefix, place->path, place->prefix_length);
+}
+
+static struct sweep *sweep_of_prefix(struct ahead *ahead, const struct place *place)
+{
+	for (int i = 0; i < SWEEPS; i++)
+		if (prefix_matches(&ahead->sweeps[i], place))
+			return &ahead->sweeps[i];
+	return NULL;
+}
+
+/* By what the descriptor is now: numbers are reused, and closed behind our back. */
+struct sweep *place_of_descriptor(struct ahead *ahead, int fd)
+{
+	uint64_t device, inode;
+
+	if (!directory_identity(fd, &device, &inode))
+		return NULL;
+	for (int i = 0; i < SWEEPS; i++) {
+		struct sweep *sweep = &ahead->sweeps[i];
+
+		if (sweep->used && sweep->inode == inode && sweep->device == device)
+			return sweep;
+	}
+	return NULL;
+}
+
+static bool operand_find(struct ahead *ahead, struct place *place)
+{
+	if (!ahead->operands || place->fd != AT_FDCWD)
+		return false;
+	place->entry = sweep_find(ahead->operands, place->path, strlen(place->path));
+	if (place->entry == SWEEP_NONE)
+		return false;
+	place->sweep = ahead->operands;
+	return true;
+}
+
+bool place_find(struct ahead *ahead, const struct call *call, struct place *place)
+{
+	place->sweep = NULL;
+	place->entry = SWEEP_NONE;
+	place->fd = call->fd;
+	if (!path_read(call->path, place->path))
+		return false;
+	if (place->path[0] == '/')
+		place->fd = AT_FDCWD; /* the descriptor plays no part */
+	if (operand_find(ahead, place))
+		return true;
+	if (!place_split(place))
+		return false;
+	if (place->prefix_length && place->fd != AT_FDCWD)
+		return false; /* a number and a spelling: nothing here could be revalidated */
+	place->sweep = place->prefix_length ? sweep_of_prefix(ahead, place)
+					    : place_of_descriptor(ahead, place->fd);
+	if (place->sweep)
+		place->entry = sweep_find(place->sweep, place->name, place->name_length);
+	return true;
+}
+
+static void prefix_keep(struct sweep *sweep, int prefix_fd, const char *prefix, size_t length)
+{
+	if (length >= SWEEP_PREFIX_MOST)
+		return;
+	memcpy(sweep->prefix, prefix, length);
+	sweep->prefix[length] = '\0';
+	sweep->prefix_length = (uint32_t)length;
+	sweep->prefix_fd = prefix_fd;
+}
+
+static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const char *prefix,
+			       size_t length)
+{
+	uint64_t device, inode;
+	struct sweep *sweep;
+
+	if (!directory_identity(fd, &device, &inode))
+		return NULL;
+	sweep = place_of_descriptor(ahead, fd);
+	if (!sweep)
+		sweep = sweep_oldest(ahead->sweeps);
+	answers_drop(ahead, sweep);
+	if (sweep == ahead->operands)
+		ahead->operands = NULL;
+	sweep_begin(sweep);
+	sweep->device = device;
+	sweep->inode = inode;
+	while (length > 1 && prefix[length - 1] == '/')
+		length--;
+	if (length)
+		prefix_keep(sweep, prefix[0] == '/' ? AT_FDCWD : prefix_fd, prefix, length);
+	return sweep;
+}
+
+struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char *prefix)
+{
+	return sweep_for(ahead, fd, prefix_fd, prefix, prefix ? strlen(prefix) : 0);
+}
+
+/* The directory itself, for the moment of listing it. */
+static long place_open(struct place *place)
+{
+	const char *directory = place->prefix_length ? place->path : ".";
+	char *end = &place->path[place->prefix_length];
+	char behind = *end;
+	long fd;
+
+	if (place->prefix_length)
+		*end = '\0';
+	fd = sys(SYS_openat, place->fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*end = behind;
+	return fd;
+}
+
+static bool list_buffer(struct sweep *sweep, const char *buffer, long length)
+{
+	for (long at = 0; at < length;) {
+		const struct listing_entry *entry = (const struct listing_entry *)(buffer + at);
+
+		if (entry->inode && !name_is_self(entry->name) &&
+		    !sweep_add(sweep, entry->name, strlen(entry->name), entry->inode, entry->type))
+			return false;
+		at += entry->size;
+	}
+	return true;
+}
+
+static void list_into(struct sweep *sweep, int fd)
+{
+	enum { BUFFER_SIZE = 32768 };
+	char *buffer = process_map_private(BUFFER_SIZE);
+	long length;
+
+	if (!buffer)
+		return;
+	do {
+		length = sys(SYS_getdents64, fd, buffer, BUFFER_SIZE);
+	} while (length > 0 && list_buffer(sweep, buffer, length));
+	process_unmap(buffer, BUFFER_SIZE);
+}
+
+bool place_list(struct ahead *ahead, struct place *place)
+{
+	long fd = place_open(place);
+
+	if (fd < 0)
+		return false;
+	place->sweep = sweep_for(ahead, (int)fd, place->fd, place->path, place->prefix_length);
+	if (place->sweep) {
+		list_into(place->sweep, (int)fd);
+		place->entry = sweep_find(place->sweep, place->name, place->name_length);
+	}
+	sys(SYS_close, fd);
+	return place->sweep && place->entry != SWEEP_NONE;
+}
+
+const char *place_spell(struct ahead *ahead, const struct sweep *sweep, uint32_t entry, int *fd)
+{
+	size_t length = sweep->entries[entry].length;
+	size_t prefix = sweep->prefix_length;
+	char *path = ahead->spelled + ahead->spelled_used;
+
+	if (sweep == ahead->operands)
+		*fd = AT_FDCWD;
+	if (!prefix)
+		return sweep_name(sweep, entry);
+	if (ahead->spelled_used + prefix + 1 + length + 1 > AHEAD_SPELLED)
+		return NULL;
+	memcpy(path, sweep->prefix, prefix);
+	path[prefix] = '/';
+	memcpy(path + prefix + 1, sweep_name(sweep, entry), length + 1);
+	ahead->spelled_used += prefix + 1 + length + 1;
+	*fd = sweep->prefix_fd;
+	return path;
+}
+
+void place_spelled_forget(struct ahead *ahead)
+{
+	ahead->spelled_used = 0;
+}
+
+uint64_t place_where(const struct place *place)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t device = 0, inode = 0;
+
+	if (!place->prefix_length && directory_identity(place->fd, &device, &inode))
+		return inode ^ device << 32;
+	for (size_t i = 0; i < place->prefix_length; i++)
+		hash = (hash ^ (unsigned char)place->path[i]) * UINT64_C(1099511628211);
+	return hash;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ahead_private: what the files of the ahead module share.
+ */
+#ifndef USHIM_AHEAD_PRIVATE_H
+#define USHIM_AHEAD_PRIVATE_H
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "ahead.h"
+#include "ahead_kind.h"
+#include "call.h"
+#include "governor.h"
+#include "sweep.h"
+
+enum {
+	AHEAD_ANSWERS = 256, /* slots: in flight, or waiting for the program */
+	AHEAD_OPENED = 256,  /* inodes remembered as open here */
+	AHEAD_SPELLED = 64 * 1024,
+	AHEAD_SLOTS = 32, /* direct descriptors: files being read ahead */
+};
+
+enum answer_state {
+	ANSWER_FREE,
+	ANSWER_FLYING,
+	ANSWER_READY,
+};
+
+struct answer {
+	uint8_t state;
+	bool orphan; /* in flight for nobody any more */
+	bool probe;  /* asked for the entry's type alone */
+	bool first;  /* of its batch: nothing queued before it */
+	int fd;      /* directory it was asked in */
+	int result;
+	uint32_t sweep_serial, entry;
+	struct sweep *sweep;
+	uint64_t epoch;    /* ahead->epoch when it was asked */
+	uint64_t asked_ns; /* when it was submitted */
+	uint64_t young_ns; /* it was obtained no earlier than this */
+	struct statx statx;
+};
+
+/* The question a program is in the habit of asking about every entry. */
+struct habit {
+	uint32_t flags, mask;
+	unsigned window;    /* questions ahead of the program */
+	unsigned confident; /* directories in a row that were asked about to their end */
+	uint32_t types;     /* DT_* it asks about, as bits */
+	unsigned skipped[16]; /* entries of each type passed over since one was asked about */
+	bool known;
+};
+
+/* What a path or descriptor means. */
+struct place {
+	struct sweep *sweep;
+	uint32_t entry;
+	int fd;
+	size_t prefix_length; /* of path; the name follows behind a slash */
+	const char *name;
+	size_t name_length;
+	char path[PATH_MAX];
+};
+
+/* In wiped memory: a forked child starts without. */
+struct ahead {
+	uint64_t magic;
+	struct governor stat, contents;
+	struct habit habit;
+	uint64_t epoch; /* answers from before it are not served */
+	uint64_t last_reap_ns;
+	unsigned flying;   /* answers in flight */
+	unsigned fetching; /* files being read ahead */
+	bool opened_stale; /* descriptors came from somewhere unseen */
+	unsigned opened_count;
+	struct {
+		uint64_t device, inode;
+	} opened[AHEAD_OPENED];
+	struct sweep *operands;
+	uint64_t unlisted; /* directory of the last question in a place nobody listed */
+	unsigned unlisted_run;
+	bool no_noatime;      /* O_NOATIME was refused here */
+	uint32_t fetch_slots; /* direct descriptors in use, as bits */
+	char *scratch;        /* where contents read ahead go: nobody reads them there */
+	struct place place;   /* the one being looked at: too big for a small signal stack */
+	size_t spelled_used;  /* paths of queued questions: the kernel reads them at the flush */
+	char spelled[AHEAD_SPELLED];
+	struct answer answers[AHEAD_ANSWERS];
+	struct sweep sweeps[SWEEPS];
+};
+
+/* A call on its way through the module. */
+struct passage {
+	enum op op;
+	enum sym sym;
+	const struct regs *regs;
+	long *value;         /* the call's, where it was answered or made here */
+	enum reason *reason; /* and how */
+};
+
+/* The one thing wanted of stdio, declared here because nothing else may be (fileno(3)). */
+struct _IO_FILE;
+int fileno(struct _IO_FILE *stream);
+
+uint64_t clock_ns(void);
+
+/* Makes the program's own call, with the depth as the program has it. */
+long passage_make(const struct passage *passage);
+
+/* The same, and how long it took. */
+long passage_time(const struct passage *passage, uint64_t *ns);
+
+/* The ring, or null. */
+struct ring *ahead_ring(void);
+
+/* "." and "..", which are nobody's entries. */
+static inline bool name_is_self(const char *name)
+{
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/* ---- ahead_outside.c: while nothing is asked ahead ---- */
+
+/* The root, or null while out. */
+struct ahead *ahead_root(void);
+
+/* True if the call was made here, timed. */
+bool outside_before(const struct passage *passage);
+
+/* Nothing is worth asking any more, or nothing may be asked in this process again. */
+void outside_go_out(void);
+void outside_give_up(void);
+
+/* True if OP is wanted at the moment. */
+bool outside_needs(enum op op);
+
+/* True while questions are asked ahead. */
+bool outside_is_in(void);
+
+/* FD was opened within OPEN_NS: the next read from it is to be timed. FETCHED: the file was
+ * read ahead. STREAM: reads come through stdio. */
+void read_await(int fd, bool stream, bool fetched, uint64_t open_ns);
+
+/* True if PASSAGE is that read; it is awaited no more. */
+bool read_awaited(const struct passage *passage);
+
+/* What is known of the awaited read's file. */
+bool read_fetched(void);
+uint64_t read_open_ns(void);
+
+/* ---- ahead_streams.c ---- */
+
+/* True if the call was served from a stream of ours; in and outside. AHEAD may be null. */
+bool streams_before(struct ahead *ahead, const struct passage *passage);
+
+/* opendir or fdopendir, made here. */
+bool streams_open(struct ahead *ahead, const struct passage *passage);
+
+/* ---- ahead_questions.c ---- */
+
+/* A question of the stat family. True when answered or made here. */
+bool questions_ask(struct ahead *ahead, const struct passage *passage);
+
+/* A question in a directory nobody listed took NS: after a few, the shim lists it. */
+void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns);
+
+/* ---- ahead_files.c ---- */
+
+/* An open for reading by path; made here. */
+bool files_open(struct ahead *ahead, const struct passage *passage);
+
+/* A read: true when made here, because it was to be timed. */
+bool files_read(struct ahead *ahead, const struct passage *passage);
+
+/* True if an open with FLAGS only reads. */
+bool files_flags_read(uint32_t flags);
+
+/* ---- ahead_place.c ---- */
+
+/* Reads CALL's path and finds its sweep and entry; false where there is nothing to know. */
+bool place_find(struct ahead *ahead, const struct call *call, struct place *place);
+
+/* The sweep of the directory FD is now, or null. */
+struct sweep *place_of_descriptor(struct ahead *ahead, int fd);
+
+/* A number that tells the directories of places apart. */
+uint64_t place_where(const struct place *place);
+
+/* Lists the directory PLACE is in by the shim's own means. False where it cannot. */
+bool place_list(struct ahead *ahead, struct place *place);
+
+/* A sweep for directory FD, spelled PREFIX (or null) relative to PREFIX_FD. */
+struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char *prefix);
+
+/*
+ * The path to ask ENTRY of SWEEP by, from *FD, which is changed where the path says so. It
+ * stays until place_spelled_forget; null where there is no room.
+ */
+const char *place_spell(struct ahead *ahead, const struct sweep *sweep, uint32_t entry, int *fd);
+void place_spelled_forget(struct ahead *ahead);
+
+/* ---- ahead_answers.c ---- */
+
+/* Asks about the entries behind PLACE of SWEEP, as far as window, waste and room allow. */
+void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
+
+/* Asks for the types of entries behind PLACE that the listing did not tell, up to UNTIL. */
+void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
+		   int fd);
+
+/* The answer for an entry, or null. */
+struct answer *answers_of(struct ahead *ahead, const struct sweep *sweep, uint32_t entry);
+
+/* Waits for ANSWER. False if a signal handler is due first, or it takes too long. */
+bool answers_await(struct ahead *ahead, struct answer *answer);
+
+/* True if ANSWER may be given to the program now. */
+bool answers_servable(struct ahead *ahead, const struct answer *answer);
+
+/* The program came for it. */
+void answers_use(struct ahead *ahead, struct answer *answer);
+
+/* Nobody will come for it. */
+void answers_drop_one(struct ahead *ahead, struct answer *answer);
+
+/* Nobody will: everything of SWEEP, or with null of every sweep. */
+void answers_drop(struct ahead *ahead, const struct sweep *sweep);
+
+/* Descriptor FD (or any, if negative) is about to mean something else. */
+void answers_release(struct ahead *ahead, int fd);
+
+/* Picks up what has arrived. */
+void answers_reap(struct ahead *ahead);
+
+/* ---- ahead_contents.c ---- */
+
+/* Reads ahead the files behind PLACE of SWEEP. */
+void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
+
+/* Waits until nothing opened ahead is open any more. */
+void contents_settle(struct ahead *ahead);
+void contents_done(struct ahead *ahead, uint64_t token, int result);
+
+/* Tokens from here on are contents_done's. */
+#define CONTENTS_TOKEN (UINT64_C(1) << 32)
+
+/* ---- ahead_opened.c ---- */
+
+void opened_add(struct ahead *ahead, int fd);
+bool opened_has(struct ahead *ahead, uint64_t device, uint64_t inode);
+
+/* Descriptors may have come from anywhere: look again before the next answer. */
+void opened_forget(struct ahead *ahead);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Questions of the stat family: recognised in the order of a sweep, asked ahead, answered.
+ */
+#include "ahead_private.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "config.h"
+#include "over/over.h"
+#include "stats.h"
+#include "yield.h"
+
+enum {
+	WINDOW_LEAST = 2,
+	WINDOW_FIRST = 8,
+	RUN_PROOF = 2,      /* questions in order before any is asked ahead */
+	UNLISTED_PROOF = 3, /* slow questions in one directory before it is listed for them */
+	TYPE_SKIPS = 4,     /* entries of a type passed over before it is left out */
+};
+
+static uint32_t type_bit(uint8_t type)
+{
+	return UINT32_C(1) << (type & 15);
+}
+
+/* Which types does the program ask about? It passed over places FROM to TO. */
+static void types_learn(struct habit *habit, const struct sweep *sweep, uint32_t from, uint32_t to)
+{
+	uint8_t type = sweep->entries[sweep_at(sweep, to)].type;
+
+	habit->skipped[type & 15] = 0;
+	habit->types |= type_bit(type);
+	for (uint32_t place = from; place < to; place++) {
+		const struct sweep_entry *passed = &sweep->entries[sweep_at(sweep, place)];
+
+		if (!passed->asked && ++habit->skipped[passed->type & 15] >= TYPE_SKIPS)
+			habit->types &= ~type_bit(passed->type);
+	}
+}
+
+static bool habit_is(const struct habit *habit, const struct call *call)
+{
+	return habit->known && habit->flags == call->flags && habit->mask == call->length;
+}
+
+/* Takes to a new question when it was put to several entries in a row. */
+static void habit_take(struct ahead *ahead, const struct call *call, const struct sweep *sweep)
+{
+	if (ahead->habit.known && sweep->run < RUN_PROOF)
+		return;
+	answers_drop(ahead, NULL);
+	ahead->habit = (struct habit){
+		.flags = call->flags,
+		.mask = (uint32_t)call->length,
+		.window = WINDOW_FIRST,
+		.types = UINT32_MAX,
+		.known = true,
+	};
+}
+
+static void sweep_moved(struct ahead *ahead, struct sweep *sweep, uint32_t from, uint32_t to,
+			bool follows)
+{
+	struct habit *habit = &ahead->habit;
+
+	if (follows)
+		types_learn(habit, sweep, from == SWEEP_NONE ? 0 : from + 1, to);
+	sweep->last = to;
+	sweep->run = follows ? sweep->run + 1 : 0;
+	if (to + 1 == sweep->count && sweep->run + 1 >= sweep->count / 2)
+		habit->confident++;
+	if (!follows && habit->window > WINDOW_LEAST)
+		habit->window /= 2;
+}
+
+/* The program asks about PLACE now, which is *AT. True if that was to be foreseen. */
+static bool sweep_step(struct ahead *ahead, struct place *place, uint32_t *at)
+{
+	struct sweep *sweep = place->sweep;
+	uint32_t last = sweep->last;
+	bool follows;
+
+	*at = sweep_follow(sweep, place->entry, last, &follows);
+	sweep->entries[place->entry].asked = true;
+	if (last != SWEEP_NONE && *at == last)
+		return true; /* the same entry again, as tar does */
+	sweep_moved(ahead, sweep, last, *at, follows);
+	return follows;
+}
+
+static bool answer_yield(const struct call *call, const struct answer *answer)
+{
+	return call->yield == YIELD_STAT ? yield_stat(call->stat, &answer->statx)
+					 : yield_statx(call->data, &answer->statx);
+}
+
+/* The first answer of a batch: how long did it take, and was the batch large enough? */
+static void batch_learn(struct ahead *ahead, const struct answer *answer, bool waited)
+{
+	uint64_t ns = clock_ns() - answer->asked_ns;
+
+	if (waited || ns < GOVERNOR_SLOW_NS)
+		governor_answer(&ahead->stat, ns);
+	if (ahead->habit.window < config.depth)
+		ahead->habit.window *= 2;
+}
+
+/* True when ANSWER was given to the program. */
+static bool answer_serve(struct ahead *ahead, const struct call *call, struct answer *answer)
+{
+	bool waited = answer->state == ANSWER_FLYING;
+	bool served;
+
+	if (!answers_await(ahead, answer)) {
+		answers_drop_one(ahead, answer);
+		return false;
+	}
+	if (answer->first)
+		batch_learn(ahead, answer, waited);
+	served = answers_servable(ahead, answer) && answer_yield(call, answer);
+	answers_use(ahead, answer);
+	return served;
+}
+
+void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns)
+{
+	uint64_t where = place_where(place);
+	uint32_t at;
+
+	if (ns < GOVERNOR_SLOW_NS)
+		return;
+	ahead->unlisted_run = where == ahead->unlisted ? ahead->unlisted_run + 1 : 1;
+	ahead->unlisted = where;
+	if (ahead->unlisted_run < UNLISTED_PROOF || !place_list(ahead, place))
+		return;
+	ahead->unlisted_run = 0;
+	sweep_step(ahead, place, &at);
+}
+
+static bool question_plain(struct ahead *ahead, const struct passage *passage,
+			   struct place *place, bool again)
+{
+	uint64_t ns;
+
+	*passage->value = passage_time(passage, &ns);
+	*passage->reason = REASON_TIMED;
+	if (!again) /* else the kernel had it from the last time */
+		governor_plain(&ahead->stat, ns);
+	if (!place->sweep && *passage->value == 0)
+		questions_unlisted(ahead, place, ns);
+	if (!ahead->stat.in && !ahead->contents.in)
+		outside_go_out();
+	return true;
+}
+
+/* True when answered. */
+static bool question_answer(struct ahead *ahead, const struct call *call, struct place *place)
+{
+	struct answer *answer;
+	uint32_t at;
+	bool follows = sweep_step(ahead, place, &at);
+
+	if (!habit_is(&ahead->habit, call)) {
+		habit_take(ahead, call, place->sweep);
+		return false;
+	}
+	if (follows && (place->sweep->run >= RUN_PROOF || ahead->habit.confident))
+		answers_ask(ahead, place->sweep, at, place->fd);
+	answer = answers_of(ahead, place->sweep, place->entry);
+	return answer && answer_serve(ahead, call, answer);
+}
+
+static bool question_known(struct ahead *ahead, const struct passage *passage,
+			   const struct call *call, struct place *place)
+{
+	const struct sweep_entry *entry = &place->sweep->entries[place->entry];
+	bool again = entry->asked, asked = entry->answer != 0;
+
+	if (question_answer(ahead, call, place)) {
+		*passage->value = 0;
+		*passage->reason = REASON_ANSWERED;
+		return true;
+	}
+	if (!asked)
+		return question_plain(ahead, passage, place, again);
+	*passage->reason = REASON_WARMED;
+	return false;
+}
+
+bool questions_ask(struct ahead *ahead, const struct passage *passage)
+{
+	struct place *place = &ahead->place;
+	struct call call = {.op = passage->op};
+
+	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
+		return false;
+	call.flags |= AT_NO_AUTOMOUNT;
+	if (!place_find(ahead, &call, place))
+		return false;
+	if (place->sweep && place->entry == SWEEP_NONE)
+		return false; /* a name that was not there when the directory was listed */
+	if (place->sweep)
+		return question_known(ahead, passage, &call, place);
+	return question_plain(ahead, passage, place, false);
+}

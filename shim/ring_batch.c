@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ring_batch: many entries in flight at once, for what is asked ahead of the program.
+ */
+#include <errno.h>
+
+#include "ring_private.h"
+#include "stats.h"
+
+enum {
+	SLOTS_MOST = 64,
+	NO_FILE = -1,
+};
+
+static int slots_make(struct ring *ring, unsigned slots)
+{
+	int files[SLOTS_MOST];
+
+	if (slots > SLOTS_MOST)
+		slots = SLOTS_MOST;
+	for (unsigned i = 0; i < slots; i++)
+		files[i] = NO_FILE; /* an empty place, since Linux 5.5 */
+	return (int)ring_register(ring, IORING_REGISTER_FILES, files, slots);
+}
+
+int ring_widen(struct ring *ring, unsigned workers, unsigned slots)
+{
+	unsigned most[2] = {workers, workers}; /* bounded, unbounded; Linux 5.15 */
+
+	ring_register(ring, IORING_REGISTER_IOWQ_MAX_WORKERS, most, 2);
+	return slots ? slots_make(ring, slots) : 0;
+}
+
+unsigned ring_room(const struct ring *ring)
+{
+	return io_uring_sq_space_left(&ring->uring);
+}
+
+bool ring_queue(struct ring *ring, const struct call *call, uint64_t token)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	if (!sqe)
+		return false;
+	ring_prep(sqe, ring, call);
+	sqe->user_data = token | RING_TOKEN;
+	return true;
+}
+
+int ring_flush(struct ring *ring)
+{
+	unsigned before = *ring->uring.sq.khead;
+	unsigned queued = ring->uring.sq.sqe_tail - before;
+	unsigned taken;
+	int err;
+
+	if (!queued)
+		return 0;
+	ring_publish(ring);
+	err = ring_enter(ring, queued, 0, NULL);
+	if (ring->uring.flags & IORING_SETUP_SQPOLL && err >= 0)
+		return (int)queued;
+	taken = io_uring_smp_load_acquire(ring->uring.sq.khead) - before;
+	for (unsigned i = 0; i < taken; i++)
+		stats_ring(RING_STAT_SUBMITTED);
+	if (taken < queued)
+		ring_take_back(ring);
+	return taken || err >= 0 ? (int)taken : err;
+}
+
+void ring_reap(struct ring *ring, ring_done *done)
+{
+	struct io_uring_cq *cq = &ring->uring.cq;
+	unsigned head = *cq->khead;
+
+	while (head != io_uring_smp_load_acquire(cq->ktail)) {
+		const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
+		uint64_t token = cqe->user_data;
+		int result = cqe->res;
+
+		io_uring_smp_store_release(cq->khead, ++head);
+		if (token & RING_TOKEN)
+			done(token & ~RING_TOKEN, result);
+	}
+}
+
+void ring_await(struct ring *ring, unsigned slice_ms)
+{
+	const struct __kernel_timespec slice = {.tv_sec = slice_ms / 1000,
+						.tv_nsec = slice_ms % 1000 * 1000000LL};
+
+	ring_enter(ring, 0, 1, &slice);
+}

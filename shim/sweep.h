@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sweep: a directory this process lists and now walks, entry after entry; or the operands of
+ * its command line. Knows names, their order, and which of them have been asked about.
+ * Storage and search only: when to ask is shim/ahead's.
+ */
+#ifndef USHIM_SWEEP_H
+#define USHIM_SWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SWEEPS = 16,                /* at once; the one unused longest makes room */
+	SWEEP_ENTRIES_MOST = 65536, /* larger directories are not walked ahead to their end */
+	SWEEP_PREFIX_MOST = 1024,   /* longer prefixes are not remembered */
+	SWEEP_NONE = UINT32_MAX,    /* no such entry */
+};
+
+/* In which order the program asks. */
+enum sweep_order {
+	SWEEP_LISTED,
+	SWEEP_BY_INODE,
+	SWEEP_BY_NAME,
+	SWEEP_ORDERS,
+};
+
+struct sweep_entry {
+	uint64_t inode;
+	uint32_t name; /* offset in the sweep's names */
+	uint16_t length;
+	uint8_t type;  /* DT_* as listed */
+	bool asked;    /* by the program */
+	uint16_t answer; /* shim/ahead's slot + 1, or 0 */
+	bool fetched;  /* contents were read ahead */
+};
+
+struct sweep {
+	bool used;
+	uint32_t serial;        /* tells a sweep from its successor in the same place */
+	uint64_t touched;       /* for choosing which one makes room */
+	uint64_t device, inode; /* of the directory; 0 for operands */
+	int prefix_fd;          /* AT_FDCWD or a directory's number, where prefix_length > 0 */
+	uint32_t prefix_length;
+	char prefix[SWEEP_PREFIX_MOST]; /* as the program spells it, no trailing slash */
+	struct sweep_entry *entries;
+	uint32_t count;
+	uint32_t room;
+	char *names;
+	size_t names_used, names_room;
+	uint32_t *table; /* entries by hash of the name, twice as many places; 0 or index + 1 */
+	uint32_t table_room;
+	uint32_t *ranks; /* entry -> place in the order, and */
+	uint32_t *walk;  /* place -> entry; null while the order is SWEEP_LISTED */
+	enum sweep_order order;
+	uint32_t reorders; /* orders tried; sorting again and again would cost more than it brings */
+	uint32_t last;   /* place of the program's last question, or SWEEP_NONE */
+	uint32_t next;   /* place up to which has been asked ahead */
+	uint32_t run;    /* questions in a row that followed the order */
+	uint32_t probed; /* place up to which unknown types were asked about */
+	uint32_t fetch_last, fetch_next, fetch_run; /* the same for contents */
+};
+
+/* The one of SWEEPS that makes room for a new one. */
+struct sweep *sweep_oldest(struct sweep *sweeps);
+
+/* SWEEP anew, empty; whatever it held is gone. */
+void sweep_begin(struct sweep *sweep);
+void sweep_end(struct sweep *sweep);
+
+/* False when the sweep takes no more names. "." and ".." are not for it. */
+bool sweep_add(struct sweep *sweep, const char *name, size_t length, uint64_t inode, uint8_t type);
+
+const char *sweep_name(const struct sweep *sweep, uint32_t entry);
+
+/* The entry called NAME, or SWEEP_NONE. */
+uint32_t sweep_find(const struct sweep *sweep, const char *name, size_t length);
+
+/* The entry at PLACE of the order in force. */
+uint32_t sweep_at(const struct sweep *sweep, uint32_t place);
+
+/*
+ * The program asked about ENTRY after LAST (a place, or SWEEP_NONE): is that the next one in
+ * some order? Takes to that order, and returns the entry's place in it.
+ */
+uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *follows);
+
+/* Bytes a sweep holds. */
+size_t sweep_bytes(const struct sweep *sweep);
+
+#endif
