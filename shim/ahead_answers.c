@@ -12,6 +12,7 @@
 #include "signals.h"
 #include "stats.h"
 #include "sys.h"
+#include "trace.h"
 
 enum {
 	AWAIT_SLICE_MS = 20,
@@ -65,6 +66,7 @@ static void answer_arrived(uint64_t token, int result)
 	}
 	answer = &ahead->answers[token];
 	ahead->flying--;
+	trace_flight((unsigned)token, "statx", answer->asked_ns, clock_ns());
 	answer->result = result;
 	answer->young_ns = answer->asked_ns > ahead->last_reap_ns ? answer->asked_ns
 								   : ahead->last_reap_ns;
@@ -166,7 +168,7 @@ static bool question_hand_over(struct ahead *ahead, struct ring *ring)
 }
 
 /* Places from sweep->next on, until WANT questions are asked. */
-static void batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
+static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
 				unsigned want, int fd)
 {
 	unsigned asked = 0;
@@ -187,6 +189,7 @@ static void batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *swee
 			break;
 		}
 	}
+	return asked;
 }
 
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
@@ -199,12 +202,14 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 	if (place != SWEEP_NONE && sweep->next <= place)
 		sweep->next = place + 1;
 	ahead_now = sweep->next - (place == SWEEP_NONE ? 0 : place + 1);
-	if (!ring || ahead_now > window / 2 || !governor_affords(&ahead->stat, window))
+	if (!ring || sweep->next >= sweep->count || ahead_now > window / 2 || !governor_affords(&ahead->stat, window))
 		return;
 	if (window > config.depth - busy)
 		window = config.depth - busy;
 	signals_hold(&held);
-	batch_ask(ahead, ring, sweep, window, fd);
+	if (batch_ask(ahead, ring, sweep, window, fd))
+		stats_ring(RING_STAT_BATCHES);
+	stats_flight(ahead->flying + ahead->fetching);
 	signals_release(&held);
 }
 

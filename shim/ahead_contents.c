@@ -15,6 +15,7 @@
 #include "ring.h"
 #include "signals.h"
 #include "stats.h"
+#include "trace.h"
 
 enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */
@@ -56,6 +57,7 @@ void contents_done(struct ahead *ahead, uint64_t token, int result)
 		return;
 	ahead->fetch_slots &= ~(UINT32_C(1) << slot);
 	ahead->fetching--;
+	trace_flight(AHEAD_ANSWERS + slot, "open, read, close", ahead->fetch_ns[slot], clock_ns());
 }
 
 /* Its slot, or -1. */
@@ -84,6 +86,7 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 	call.hard_linked = false;
 	ring_queue(ring, &call, token_of((unsigned)slot, PART_CLOSE));
 	ahead->fetching++;
+	ahead->fetch_ns[slot] = clock_ns();
 	stats_ring(RING_STAT_FETCHED);
 	return slot;
 }

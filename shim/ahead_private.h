@@ -12,6 +12,7 @@
 #include "ahead.h"
 #include "ahead_kind.h"
 #include "call.h"
+#include "clock.h"
 #include "governor.h"
 #include "sweep.h"
 
@@ -83,6 +84,7 @@ struct ahead {
 	unsigned unlisted_run;
 	bool no_noatime;      /* O_NOATIME was refused here */
 	uint32_t fetch_slots; /* direct descriptors in use, as bits */
+	uint64_t fetch_ns[AHEAD_SLOTS]; /* when each was submitted */
 	char *scratch;        /* where contents read ahead go: nobody reads them there */
 	struct place place;   /* the one being looked at: too big for a small signal stack */
 	size_t spelled_used;  /* paths of queued questions: the kernel reads them at the flush */
@@ -103,8 +105,6 @@ struct passage {
 /* The one thing wanted of stdio, declared here because nothing else may be (fileno(3)). */
 struct _IO_FILE;
 int fileno(struct _IO_FILE *stream);
-
-uint64_t clock_ns(void);
 
 /* Makes the program's own call, with the depth as the program has it. */
 long passage_make(const struct passage *passage);

@@ -26,7 +26,7 @@ struct config config __attribute__((visibility("hidden")));
 /* musl before 1.1.24 has none. */
 extern char *secure_getenv(const char *name) __attribute__((weak));
 
-static char stats_path[PATH_MAX];
+static char stats_path[PATH_MAX], trace_path[PATH_MAX];
 
 static const char *const mode_names[] = {
 	[MODE_OFF] = "off",
@@ -110,31 +110,31 @@ static enum mode mode_variable(void)
 }
 
 /*
- * The statistics file is named relative to where the program was started, and written when
- * the program may have gone elsewhere.
+ * A file is named relative to where the program was started, and written when the program may
+ * have gone elsewhere. PATH has room for PATH_MAX bytes.
  */
-static const char *stats_variable(void)
+static const char *file_variable(const char *name, char *path)
 {
-	const char *value = variable("USHIM_STATS");
+	const char *value = variable(name);
 	size_t length, at = 0;
 
 	if (!value)
 		return NULL;
 	length = strlen(value);
 	if (value[0] != '/') {
-		long cwd = sys(SYS_getcwd, stats_path, sizeof(stats_path));
+		long cwd = sys(SYS_getcwd, path, PATH_MAX);
 
-		if (cwd <= 0 || stats_path[0] != '/') /* "(unreachable)/..." */
+		if (cwd <= 0 || path[0] != '/') /* "(unreachable)/..." */
 			return NULL;
 		at = (size_t)cwd; /* counts the terminating zero: that is where '/' goes */
-		stats_path[at - 1] = '/';
+		path[at - 1] = '/';
 	}
-	if (at + length + 1 > sizeof(stats_path)) {
-		warn_malformed("USHIM_STATS", value, "path too long");
+	if (at + length + 1 > PATH_MAX) {
+		warn_malformed(name, value, "path too long");
 		return NULL;
 	}
-	memcpy(stats_path + at, value, length + 1);
-	return stats_path;
+	memcpy(path + at, value, length + 1);
+	return path;
 }
 
 /* Lower-case names of opcodes, as in IORING_OP_*; -1 for a name that is none. */
@@ -196,6 +196,7 @@ void config_read(void)
 	config.sqpoll_ms = number_variable("USHIM_SQPOLL", 0, SQPOLL_MS_MAX, 0,
 					   "not a number from 0 to 60000 (milliseconds)");
 	config.force = switch_variable("USHIM_FORCE", false);
-	config.stats = stats_variable();
+	config.stats = file_variable("USHIM_STATS", stats_path);
+	config.trace = file_variable("USHIM_TRACE", trace_path);
 	config.without = without_variable();
 }

@@ -8,6 +8,7 @@
 
 #include "ahead.h"
 #include "call.h"
+#include "clock.h"
 #include "config.h"
 #include "names.h"
 #include "over/over.h"
@@ -18,6 +19,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "trace.h"
 #include "watch.h"
 #include "yield.h"
 
@@ -40,15 +42,20 @@ static bool op_needed(enum op op, bool in)
 	return ahead_needs(op, in) || watch_needed_outside(op) || (in && watch_needed(op));
 }
 
+static bool everything_watched(void)
+{
+	return stats_wanted() || trace_wanted();
+}
+
 void engine_arm(bool in)
 {
 	for (enum op op = 0; op < OP_COUNT; op++)
-		ushim_armed[op] = stats_wanted() || op_needed(op, in);
+		ushim_armed[op] = everything_watched() || op_needed(op, in);
 }
 
 void engine_arm_one(enum op op, bool armed)
 {
-	ushim_armed[op] = armed || stats_wanted();
+	ushim_armed[op] = armed || everything_watched();
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -174,7 +181,7 @@ static enum reason call_run(const struct call *call, enum outcome *outcome, long
 }
 
 /* The whole way of a call that has an opcode. */
-static enum outcome call_try(enum op op, const long *arg, long *value)
+static enum outcome call_try(enum op op, const long *arg, long *value, enum reason *why)
 {
 	struct thread *thread = &thread_self;
 	struct call call = {.op = op};
@@ -194,22 +201,8 @@ static enum outcome call_try(enum op op, const long *arg, long *value)
 	}
 	if (op == OP_CLOSE)
 		names_closed((int)arg[0]);
-	stats_call(op, reason);
+	*why = reason;
 	return outcome;
-}
-
-/* Modes auto and strict: answered ahead of time, or the program's own call. */
-static struct verdict enter_ahead(enum op op, enum sym sym, const struct regs *regs,
-				  struct verdict plain)
-{
-	enum reason reason = REASON_MODE;
-	long value = 0;
-	bool done = ahead_before(op, sym, regs, &value, &reason);
-
-	stats_call(op, reason);
-	if (done || watch_before(op, sym, regs, &value))
-		return (struct verdict){.value = value};
-	return plain;
 }
 
 /*
@@ -221,35 +214,90 @@ static enum op op_of_syscall(const struct regs *regs)
 	return regs->arg[0] == SYS_openat2 ? OP_OPENAT2 : OP_SYSCALL;
 }
 
+/* Ring mode. True when the call is done, with its value in *VALUE. */
+static bool enter_ring(enum op op, enum sym sym, const struct regs *regs, long *value,
+		       enum reason *reason)
+{
+	const long *arg = op == OP_OPENAT2 ? regs->arg + 1 : regs->arg;
+
+	if (table_op_opcode(op) < 0) {
+		*reason = REASON_OPERATION;
+		return watch_before(op, sym, regs, value);
+	}
+	switch (call_try(op, arg, value, reason)) {
+	case OUTCOME_PLAIN:
+		return false;
+	case OUTCOME_RESULT:
+		return true;
+	case OUTCOME_ERROR:
+		errno = (int)-*value;
+		*value = -1;
+		return true;
+	}
+	return false;
+}
+
+/* Modes auto and strict: answered ahead of time, or the program's own call. */
+static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long *value,
+			enum reason *reason)
+{
+	*reason = REASON_MODE;
+	return ahead_before(op, sym, regs, value, reason) || watch_before(op, sym, regs, value);
+}
+
+/* What can be called again with nothing but its argument registers, so that it can be timed. */
+static bool op_traceable(enum op op)
+{
+	switch (table_op_class(op)) {
+	case CLASS_QUESTION:
+	case CLASS_COMMAND:
+	case CLASS_DURABLE:
+	case CLASS_LISTING:
+		return true;
+	case CLASS_DATA:
+	case CLASS_HANDLE:
+	case CLASS_PROCESS:
+		return table_op_opcode(op) >= 0;
+	}
+	return false;
+}
+
+/* Puts the call on its thread's track; a plain one that can be timed is made here. */
+static bool enter_traced(enum op op, enum sym sym, const struct regs *regs, uint64_t begin,
+			 bool done, long *value, enum reason reason)
+{
+	int saved = errno;
+
+	if (!done && op_traceable(op)) {
+		*value = watch_call_real(sym, regs);
+		saved = errno;
+		done = true;
+	}
+	trace_call(op, reason, begin, clock_ns());
+	errno = saved;
+	return done;
+}
+
 struct verdict engine_enter(enum sym sym, struct regs *regs)
 {
 	struct verdict plain = {.jump = real_of(sym)};
-	const long *arg = regs->arg;
 	enum op op = table_sym_op(sym);
+	enum reason reason = REASON_MODE;
+	uint64_t begin;
 	long value = 0;
+	bool done;
 
 	if (!process_awake())
 		return plain;
-	if (config.mode != MODE_RING)
-		return enter_ahead(op, sym, regs, plain);
-	if (op == OP_SYSCALL && op_of_syscall(regs) == OP_OPENAT2) {
-		op = OP_OPENAT2;
-		arg++;
+	begin = trace_wanted() ? clock_ns() : 0;
+	if (config.mode == MODE_RING) {
+		op = op == OP_SYSCALL ? op_of_syscall(regs) : op;
+		done = enter_ring(op, sym, regs, &value, &reason);
+	} else {
+		done = enter_ahead(op, sym, regs, &value, &reason);
 	}
-	if (table_op_opcode(op) < 0) {
-		stats_call(op, REASON_OPERATION);
-		if (watch_before(op, sym, regs, &value))
-			return (struct verdict){.value = value};
-		return plain;
-	}
-	switch (call_try(op, arg, &value)) {
-	case OUTCOME_PLAIN:
-		return plain;
-	case OUTCOME_RESULT:
-		return (struct verdict){.value = value};
-	case OUTCOME_ERROR:
-		errno = (int)-value;
-		return (struct verdict){.value = -1};
-	}
-	return plain;
+	stats_call(op, reason);
+	if (trace_wanted())
+		done = enter_traced(op, sym, regs, begin, done, &value, reason);
+	return done ? (struct verdict){.value = value} : plain;
 }

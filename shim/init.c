@@ -8,6 +8,9 @@
  *   shim/over/stubs.S       the exported entries
  *   shim/engine.c           the one path: guard, marshal, prove, run, finish, or plain
  *   shim/over/ (C files)    argument lists to struct call (call.h)
+ *   shim/ahead*.c           modes auto and strict: questions asked before the program does
+ *   shim/sweep.c listing.c  directories it walks, and its directory streams
+ *   shim/governor.c         whether that pays
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
@@ -17,6 +20,8 @@
  *   shim/process.c          whose memory this is, and whether we may act in it
  *   shim/real.c             the next definition of every symbol
  *   shim/stats.c            counters and the record of USHIM_STATS
+ *   shim/trace.c            events and the file of USHIM_TRACE
+ *   shim/text.c             JSON for both
  *   shim/config.c           the environment
  *   shim/diag.c             lines on stderr
  *   shim/sys.h              system calls of our own
@@ -28,6 +33,8 @@
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
+#include "trace.h"
+#include "watch.h"
 
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
@@ -38,6 +45,7 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 	if (config.mode == MODE_OFF)
 		return;
 	stats_open();
+	trace_open();
 	if (config.mode == MODE_RING)
 		thread_prepare();
 	else
@@ -48,5 +56,5 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 
 __attribute__((destructor)) static void ushim_end(void)
 {
-	stats_write("exit");
+	watch_image_ends("exit");
 }

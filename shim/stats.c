@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "stats.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "config.h"
-#include "diag.h"
 #include "process.h"
 #include "sys.h"
+#include "text.h"
 
 /* Of 64-bit counters alone: counters_take. */
 struct counters {
@@ -18,22 +15,15 @@ struct counters {
 	uint64_t met[OP_COUNT][REASON_COUNT];
 	uint64_t ring[RING_STAT_COUNT];
 	int64_t ring_error;
+	uint64_t peak; /* most in flight at once */
 };
 
 enum {
 	TEXT_SIZE = 256 * 1024,
 };
 
-struct text {
-	char *at;
-	size_t length;
-};
-
 static struct counters *counters;
 static void (*settle)(void);
-
-/* By a container's filter, say. It lets files be opened, or the program could do nothing. */
-static bool filtered_at_start;
 
 static const char *const reason_texts[REASON_COUNT] = {
 #define REASON(id, text) [REASON_##id] = text,
@@ -45,7 +35,7 @@ static const char *const ring_texts[RING_STAT_COUNT] = {
 	[RING_STAT_SUBMITTED] = "submitted", [RING_STAT_STALE] = "stale",
 	[RING_STAT_CANCELLED] = "cancelled", [RING_STAT_ASKED] = "asked",
 	[RING_STAT_USED] = "used",           [RING_STAT_WASTED] = "wasted",
-	[RING_STAT_FETCHED] = "fetched",
+	[RING_STAT_FETCHED] = "fetched",     [RING_STAT_BATCHES] = "batches",
 };
 
 void stats_open(void)
@@ -53,7 +43,7 @@ void stats_open(void)
 	if (!config.stats)
 		return;
 	counters = process_map_wiped(sizeof(*counters));
-	filtered_at_start = process_filtered();
+	text_note_start();
 }
 
 void stats_before_write(void (*what)(void))
@@ -85,53 +75,16 @@ void stats_ring(enum ring_stat stat)
 		count(&counters->ring[stat]);
 }
 
+void stats_flight(unsigned now)
+{
+	if (counters && __atomic_load_n(&counters->peak, __ATOMIC_RELAXED) < now)
+		__atomic_store_n(&counters->peak, now, __ATOMIC_RELAXED);
+}
+
 void stats_ring_error(int err)
 {
 	if (counters)
 		__atomic_store_n(&counters->ring_error, err, __ATOMIC_RELAXED);
-}
-
-static void text_add(struct text *text, const char *part)
-{
-	while (*part && text->length < TEXT_SIZE - 1)
-		text->at[text->length++] = *part++;
-}
-
-static void text_number(struct text *text, int64_t number)
-{
-	char digits[24];
-	char *digit = digits + sizeof(digits) - 1;
-	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-
-	*digit = '\0';
-	do {
-		*--digit = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
-	if (number < 0)
-		*--digit = '-';
-	text_add(text, digit);
-}
-
-/* ,"key":number */
-static void text_pair(struct text *text, const char *key, int64_t number)
-{
-	text_add(text, ",\"");
-	text_add(text, key);
-	text_add(text, "\":");
-	text_number(text, number);
-}
-
-/* The program's name as the kernel has it; other bytes than plain ASCII become '?'. */
-static void text_program(struct text *text)
-{
-	char name[32] = "";
-
-	sys(SYS_prctl, PR_GET_NAME, name);
-	for (char *c = name; *c; c++)
-		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
-			*c = '?';
-	text_add(text, name);
 }
 
 static void text_operation(struct text *text, const struct counters *taken, enum op op, bool first)
@@ -174,6 +127,7 @@ static void text_record(struct text *text, const struct counters *taken, const c
 	text_add(text, "\"");
 	for (int stat = 0; stat < RING_STAT_COUNT; stat++)
 		text_pair(text, ring_texts[stat], (int64_t)taken->ring[stat]);
+	text_pair(text, "peak", (int64_t)taken->peak);
 	text_pair(text, "ring_error", taken->ring_error);
 	text_add(text, ",\"ops\":{");
 	for (enum op op = 0; op < OP_COUNT; op++)
@@ -182,21 +136,6 @@ static void text_record(struct text *text, const struct counters *taken, const c
 			first = false;
 		}
 	text_add(text, "}}\n");
-}
-
-static void record_append(const char *line, size_t length)
-{
-	long fd = sys(SYS_openat, AT_FDCWD, config.stats,
-		      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-	long at;
-
-	if (fd < 0)
-		return;
-	/* RLIMIT_FSIZE would cut the line, and the file would be JSON lines no more. */
-	at = sys(SYS_lseek, fd, 0, SEEK_END);
-	if (at < 0 || (uint64_t)at + length <= process_file_size_limit())
-		diag_write((int)fd, line, length);
-	sys(SYS_close, fd);
 }
 
 /* What was counted up to now, once: other threads go on counting meanwhile. */
@@ -209,31 +148,25 @@ static void counters_take(struct counters *taken)
 			to[i] = __atomic_exchange_n(&from[i], 0, __ATOMIC_RELAXED);
 }
 
-/* A filter the program put on itself may end it for opening a file. */
-static bool filter_may_kill(void)
-{
-	return process_filter_noted() || (!filtered_at_start && process_filtered());
-}
-
 void stats_write(const char *end)
 {
 	struct {
 		struct counters taken;
 		char line[TEXT_SIZE];
 	} *record;
-	struct text text = {.length = 0};
+	struct text text;
 
 	if (settle)
 		settle();
 	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
-	    filter_may_kill() || !process_owns_memory())
+	    text_may_kill() || !process_owns_memory())
 		return;
 	record = process_map_wiped(sizeof(*record));
 	if (!record)
 		return;
 	counters_take(&record->taken);
-	text.at = record->line;
+	text = (struct text){.at = record->line, .room = TEXT_SIZE};
 	text_record(&text, &record->taken, end);
-	record_append(text.at, text.length);
+	text_append(&text, config.stats, "");
 	process_unmap(record, sizeof(*record));
 }

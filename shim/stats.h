@@ -23,6 +23,7 @@ enum ring_stat {
 	RING_STAT_USED,      /* of these, the ones it came for */
 	RING_STAT_WASTED,    /* and the ones it did not */
 	RING_STAT_FETCHED,   /* files read ahead */
+	RING_STAT_BATCHES,   /* times questions were asked ahead together */
 	RING_STAT_COUNT,
 };
 
@@ -32,6 +33,9 @@ bool stats_wanted(void);
 /* OP was called and met as REASON says. */
 void stats_call(enum op op, enum reason reason);
 void stats_ring(enum ring_stat stat);
+
+/* NOW operations are in flight: the record says how many there were at most. */
+void stats_flight(unsigned now);
 
 /* The errno (negative) with which the kernel refused a ring. */
 void stats_ring_error(int err);

@@ -20,6 +20,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "trace.h"
 
 /* What an operation without an opcode means here. */
 enum effect {
@@ -140,6 +141,12 @@ long watch_call_real(enum sym sym, const struct regs *regs)
 	return real(a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+void watch_image_ends(const char *how)
+{
+	stats_write(how);
+	trace_write();
+}
+
 /*
  * A worker thread of a closed ring leaves some 20 ms later, and unshare(CLONE_NEWUSER) fails
  * with EINVAL while it is there. The link count of a task directory is its threads and two.
@@ -210,7 +217,7 @@ static long seccomp_installed(enum sym sym, const struct regs *regs)
 	bool ours = process_owns_memory();
 	long value;
 
-	stats_write("seccomp");
+	watch_image_ends("seccomp");
 	cede();
 	value = watch_call_real(sym, regs);
 	if ((int)value >= 0 && ours)
@@ -284,11 +291,11 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 		clone_begins(CLONE_VM | CLONE_VFORK);
 		break;
 	case SYS_exit_group:
-		stats_write("exit");
+		watch_image_ends("exit");
 		break;
 	case SYS_execve:
 	case SYS_execveat:
-		stats_write("exec");
+		watch_image_ends("exec");
 		break;
 	case SYS_gettid:
 	case SYS_futex:
@@ -326,7 +333,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		close_range_begins(regs->arg[2]);
 		break;
 	case EFFECT_DAEMON:
-		stats_write("exit");
+		watch_image_ends("exit");
 		names_forget_descriptors();
 		break;
 	case EFFECT_COPY:
@@ -359,10 +366,10 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_SYSCALL:
 		return syscall_begins(sym, regs, value);
 	case EFFECT_EXIT:
-		stats_write("exit");
+		watch_image_ends("exit");
 		break;
 	case EFFECT_EXEC:
-		stats_write("exec");
+		watch_image_ends("exec");
 		break;
 	}
 	return false;

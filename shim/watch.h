@@ -19,6 +19,9 @@ bool watch_needed_outside(enum op op);
 /* Makes the call SYM with the program's arguments; for at most six integers and pointers. */
 long watch_call_real(enum sym sym, const struct regs *regs);
 
+/* Writes what is to be kept of this process: HOW it ends ("exit", "exec", ...). */
+void watch_image_ends(const char *how);
+
 /*
  * To be told before OP, called as SYM, is made. True when the call has been made here (for
  * what must be done after it), with its value in *VALUE; errno is the call's own.
