@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * listing: streams read by the shim give what libc's would; and answers handed over into the
+ * program's memory (yield) are what its own call would have put there.
+ */
+#include "listing.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+
+#include "scratch.h"
+#include "yield.h"
+
+enum { MANY = 20000 };
+
+struct seen {
+	uint64_t inode;
+	int64_t next;
+	unsigned char type;
+	char name[256];
+};
+
+static struct seen libc[MANY + 2], ours[MANY + 2];
+
+/* COUNT files in the current directory; some names are long, so that sizes differ. */
+static void files_make(int count)
+{
+	char name[256];
+
+	for (int i = 0; i < count; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "%0*d", i % 97 == 5 ? 200 : 1 + i % 9, i);
+		fd = open(name, O_WRONLY | O_CREAT, 0600);
+		NEED(fd >= 0);
+		close(fd);
+	}
+}
+
+static int libc_rest(DIR *stream, struct seen *to)
+{
+	struct dirent *entry;
+	int count = 0;
+
+	while (errno = 0, (entry = readdir(stream))) {
+		to[count].inode = entry->d_ino;
+		to[count].next = telldir(stream);
+		to[count].type = entry->d_type;
+		strcpy(to[count++].name, entry->d_name);
+	}
+	CHECK_EQ(errno, 0);
+	return count;
+}
+
+static bool ours_one(DIR *stream, struct seen *to)
+{
+	bool fresh;
+	int error;
+	const struct listing_entry *entry = listing_next(stream, &fresh, &error);
+
+	CHECK_EQ(error, 0);
+	if (!entry)
+		return false;
+	to->inode = entry->inode;
+	to->next = listing_position(stream);
+	to->type = entry->type;
+	strcpy(to->name, entry->name);
+	CHECK(entry->next == to->next);
+	return true;
+}
+
+static int ours_rest(DIR *stream, struct seen *to)
+{
+	int count = 0;
+
+	while (ours_one(stream, &to[count]))
+		count++;
+	return count;
+}
+
+static DIR *begin(void)
+{
+	DIR *stream = opendir(".");
+
+	NEED(stream && listing_begin(stream, dirfd(stream)));
+	CHECK(listing_has(stream));
+	CHECK_EQ(listing_descriptor(stream), dirfd(stream));
+	return stream;
+}
+
+static void end(DIR *stream)
+{
+	listing_end(stream);
+	CHECK(!listing_has(stream));
+	closedir(stream);
+}
+
+static void same(const struct seen *a, const struct seen *b, int count)
+{
+	for (int i = 0; i < count; i++) {
+		bool equal = a[i].inode == b[i].inode && a[i].next == b[i].next &&
+			     a[i].type == b[i].type && !strcmp(a[i].name, b[i].name);
+
+		CHECK(equal);
+		if (!equal) {
+			note("entry %d: %s, %s", i, a[i].name, b[i].name);
+			return;
+		}
+	}
+}
+
+/* A scratch directory of COUNT files, and what libc makes of it. */
+static int prepare(int count)
+{
+	DIR *stream;
+	int listed;
+
+	scratch();
+	files_make(count);
+	stream = opendir(".");
+	NEED(stream);
+	listed = libc_rest(stream, libc);
+	closedir(stream);
+	NEED(listed == count + 2);
+	return listed;
+}
+
+static void whole(int count)
+{
+	int listed = prepare(count);
+	DIR *stream = begin();
+
+	CHECK_EQ(listing_position(stream), 0);
+	CHECK_EQ(ours_rest(stream, ours), listed);
+	same(ours, libc, listed);
+	CHECK(!ours_one(stream, ours)); /* the end stays the end */
+	end(stream);
+}
+
+static void whole_0(void) { whole(0); }
+static void whole_1(void) { whole(1); }
+static void whole_500(void) { whole(500); }
+static void whole_20000(void) { whole(MANY); }
+
+/* At an entry in the middle, at a buffer's end and at the end, libc goes on with the next. */
+static void handed_over(void)
+{
+	int listed = prepare(3000);
+
+	for (int at = 0; at <= listed; at += at % 100 < 3 ? 1 : 97) {
+		DIR *stream = begin();
+
+		for (int i = 0; i < at; i++)
+			CHECK(ours_one(stream, &ours[i]));
+		listing_hand_over(stream);
+		CHECK(!listing_has(stream));
+		CHECK_EQ(listing_count(), 0);
+		CHECK_EQ(telldir(stream), at ? libc[at - 1].next : 0);
+		CHECK_EQ(libc_rest(stream, ours + at), listed - at);
+		same(ours, libc, listed);
+		closedir(stream);
+	}
+}
+
+/* seekdir to what telldir said, and rewinddir: libc's from there. */
+static void repositioned(void)
+{
+	int listed = prepare(3000);
+	DIR *stream = begin();
+	long position;
+
+	for (int i = 0; i < 1234; i++)
+		ours_one(stream, &ours[i]);
+	position = listing_position(stream);
+	for (int i = 0; i < 500; i++)
+		ours_one(stream, &ours[i]);
+	listing_end(stream);
+	seekdir(stream, position);
+	CHECK_EQ(libc_rest(stream, ours), listed - 1234);
+	same(ours, libc + 1234, listed - 1234);
+	rewinddir(stream);
+	CHECK_EQ(libc_rest(stream, ours), listed);
+	same(ours, libc, listed);
+	closedir(stream);
+}
+
+static int child_reads(void *stream)
+{
+	struct seen *to = ours;
+	int count = ours_rest(stream, to);
+
+	same(to, libc + 100, count);
+	return checks_failed || count != 402 ? 1 : 0;
+}
+
+/* As with libc: the child goes on in its own copy of the buffer, the parent in its own. */
+static void forked(void)
+{
+	int listed = prepare(500);
+	DIR *stream = begin();
+
+	for (int i = 0; i < 100; i++)
+		ours_one(stream, &ours[i]);
+	CHECK_EQ(in_child(child_reads, stream), 0);
+	CHECK_EQ(ours_rest(stream, ours + 100), listed - 100);
+	same(ours, libc, listed);
+	end(stream);
+}
+
+static int ahead_count;
+
+static void ahead_one(void *context, const struct listing_entry *entry)
+{
+	const struct seen *expected = context;
+
+	CHECK(!strcmp(entry->name, expected[ahead_count].name));
+	CHECK_EQ(entry->type, expected[ahead_count].type);
+	ahead_count++;
+}
+
+/* What lies ahead in the buffer is what the program gets next. */
+static void looked_ahead(void)
+{
+	DIR *stream;
+	int at = 0, listed = prepare(3000);
+
+	stream = begin();
+	for (bool fresh;;) {
+		int error;
+
+		if (!listing_next(stream, &fresh, &error))
+			break;
+		CHECK(!fresh || at + ahead_count <= listed);
+		at++;
+		ahead_count = 0;
+		if (fresh || at % 50 == 0)
+			listing_ahead(stream, ahead_one, libc + at);
+		CHECK(!fresh || ahead_count > 0 || at == listed);
+	}
+	CHECK_EQ(at, listed);
+	end(stream);
+}
+
+/* fdopendir of a descriptor that has been read from: libc's from the start. */
+static void in_the_middle(void)
+{
+	int listed = prepare(500);
+	DIR *stream = opendir(".");
+
+	NEED(stream);
+	NEED(lseek(dirfd(stream), libc[20].next, SEEK_SET) >= 0);
+	CHECK(!listing_begin(stream, dirfd(stream)));
+	CHECK(!listing_has(stream));
+	CHECK_EQ(listing_count(), 0);
+	CHECK_EQ(libc_rest(stream, ours), listed - 21);
+	same(ours, libc + 21, listed - 21);
+	closedir(stream);
+}
+
+static void directory_gone(void)
+{
+	bool fresh;
+	int error;
+	DIR *stream;
+
+	scratch();
+	NEED(mkdir("gone", 0700) == 0);
+	stream = opendir("gone");
+	NEED(stream && rmdir("gone") == 0 && listing_begin(stream, dirfd(stream)));
+	CHECK(!listing_next(stream, &fresh, &error));
+	CHECK_EQ(error, -ENOENT);
+	listing_hand_over(stream);
+	errno = 0;
+	CHECK(!readdir(stream));
+	CHECK_EQ(errno, 0);
+	closedir(stream);
+}
+
+/* More streams than there is room for stay libc's, and all can be given back at once. */
+static void many_streams(void)
+{
+	enum { STREAMS = 80, ROOM = 64 };
+	int listed = prepare(10);
+	DIR *streams[STREAMS];
+
+	for (int i = 0; i < STREAMS; i++) {
+		streams[i] = opendir(".");
+		NEED(streams[i]);
+		CHECK_EQ(listing_begin(streams[i], dirfd(streams[i])), i < ROOM);
+	}
+	CHECK_EQ(listing_count(), ROOM);
+	for (int i = 0; i < ROOM; i++)
+		for (int k = 0; k < i % 12; k++)
+			CHECK(ours_one(streams[i], &ours[k]));
+	listing_hand_over_all();
+	CHECK_EQ(listing_count(), 0);
+	for (int i = 0; i < STREAMS; i++) {
+		int had = i < ROOM ? i % 12 : 0;
+
+		CHECK_EQ(libc_rest(streams[i], ours), listed - had);
+		same(ours, libc + had, listed - had);
+		closedir(streams[i]);
+	}
+}
+
+static void ask(const char *path, struct statx *statx_to, struct stat *stat_to)
+{
+	NEED(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statx_to) == 0);
+	NEED(fstatat(AT_FDCWD, path, stat_to, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+/* Byte for byte, the reserved ones too. */
+static void stat_is_the_same(void)
+{
+	static const char *const paths[] = {"file", "empty", "link", "fifo", ".", "hard", "old",
+					    "/dev/null", "/dev/tty", "/proc", "/proc/self/status"};
+	const struct timespec before_1970[2] = {{-12345, 678}, {-54321, 999999999}};
+
+	scratch();
+	file_make("file", "some text");
+	file_make("empty", "");
+	file_make("old", "x");
+	NEED(symlink("nowhere", "link") == 0 && mkfifo("fifo", 0640) == 0);
+	NEED(link("file", "hard") == 0 && chmod("file", 06751) == 0);
+	NEED(utimensat(AT_FDCWD, "old", before_1970, 0) == 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		struct stat expected, yielded;
+		struct statx statx;
+
+		if (access(paths[i], F_OK) && strcmp(paths[i], "link"))
+			continue;
+		ask(paths[i], &statx, &expected);
+		memset(&yielded, 0xa5, sizeof(yielded));
+		CHECK(yield_stat(&yielded, &statx));
+		CHECK(!memcmp(&yielded, &expected, sizeof(yielded)));
+		if (memcmp(&yielded, &expected, sizeof(yielded)))
+			note("%s", paths[i]);
+	}
+}
+
+/* Two pages, the second as PROTECTION says. */
+static char *pages(int protection)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(page != MAP_FAILED && mprotect(page + 4096, 4096, protection) == 0);
+	memset(page, 0x5a, 4096);
+	return page;
+}
+
+/*
+ * A structure of SIZE, the first INSIDE bytes of which can be written: refused as the kernel
+ * refuses it, and then the program's own call leaves what it leaves without the shim.
+ */
+static void fault_is_the_same(int protection, size_t inside, bool of_statx,
+			      const struct statx *from)
+{
+	size_t size = of_statx ? sizeof(struct statx) : sizeof(struct stat);
+	char *alone = pages(protection), *after = pages(protection);
+	char *to = after + 4096 - inside;
+	bool yielded = of_statx ? yield_statx((struct statx *)to, from)
+				: yield_stat((struct stat *)to, from);
+
+	CHECK_EQ(yielded, inside >= size);
+	for (int i = 0; i < 2; i++) {
+		char *page = i ? after : alone;
+		int result = of_statx ? statx(AT_FDCWD, "/", 0, STATX_BASIC_STATS,
+					      (struct statx *)(page + 4096 - inside))
+				      : fstatat(AT_FDCWD, "/",
+						(struct stat *)(page + 4096 - inside), 0);
+
+		CHECK_EQ(result, inside >= size ? 0 : -1);
+	}
+	CHECK(!memcmp(alone, after, 4096));
+	munmap(alone, 8192);
+	munmap(after, 8192);
+}
+
+static void faults_are_the_same(void)
+{
+	static const int protections[] = {PROT_NONE, PROT_READ};
+	struct statx statx_from;
+	struct stat from;
+
+	ask("/", &statx_from, &from);
+	for (int i = 0; i < 2; i++)
+		for (size_t inside = 0; inside <= sizeof(struct statx); inside += 8) {
+			fault_is_the_same(protections[i], inside, false, &statx_from);
+			fault_is_the_same(protections[i], inside, true, &statx_from);
+		}
+	CHECK(!yield_stat(NULL, &statx_from));
+	CHECK(!yield_statx(NULL, &statx_from));
+	CHECK(!yield_stat((struct stat *)-4096L, &statx_from));
+	CHECK(yield_stat(&from, &statx_from));
+}
+
+int main(int argc, char **argv)
+{
+	tests_begin(argc, argv);
+	test("C1: an empty directory is listed as libc lists it", whole_0);
+	test("C1: a directory of one entry is listed as libc lists it", whole_1);
+	test("C1: a directory of 500 entries is listed as libc lists it", whole_500);
+	test("C1: a directory of 20,000 entries is listed as libc lists it", whole_20000);
+	test("C1: libc goes on wherever a stream is handed over to it", handed_over);
+	test("C1: seekdir and rewinddir in the middle lead where they should", repositioned);
+	test("C1: after a fork parent and child read on, each for itself", forked);
+	test("Listing: what lies ahead is what comes next", looked_ahead);
+	test("C1: a descriptor already read from is left to libc", in_the_middle);
+	test("C1: a directory removed meanwhile ends as libc ends it", directory_gone);
+	test("C1: streams beyond the room stay libc's, and all can go back to it", many_streams);
+	test("C1: a stat made from statx is newfstatat's in every byte", stat_is_the_same);
+	test("C1: memory that cannot be written is left to the program's own call",
+	     faults_are_the_same);
+	return tests_end();
+}
