@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 /*
- * Fills in TO, which may point nowhere: false, and nothing written, where the program's own
- * call would have said EFAULT.
+ * Fills in TO, which may point nowhere: false, and no more written than the program's own call
+ * writes over, where that will say EFAULT.
  */
 bool yield_stat(struct stat *to, const struct statx *from);
 bool yield_statx(struct statx *to, const struct statx *from);
