@@ -53,7 +53,7 @@ check:
 .PHONY: bench
 bench:
 	$(Q)tools/deps.sh bench
-	$(Q)$(MAKE) all benches
+	$(Q)$(MAKE) all benches slowfs
 	$(Q)BUILD=$(BUILD) tools/bench/run
 
 .PHONY: lint

@@ -83,6 +83,11 @@ step_bench() {
 	want eatmydata eatmydata
 	want git git
 	want python3 python3
+	want rsync rsync
+	want strace strace
+	want e2fsprogs mkfs.ext4
+	want fuse3 fusermount3
+	want libfuse3-dev /usr/include/fuse3/fuse.h
 }
 
 step_lint() {
