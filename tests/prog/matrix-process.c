@@ -373,6 +373,20 @@ static void fork_by_syscall(void)
 	works_note("parent");
 }
 
+/* A line from a terminal; it may come in pieces. Returns its length. */
+static long line_read(int terminal, char *line, size_t size)
+{
+	size_t length = 0;
+	ssize_t got = 1;
+
+	while (got > 0 && length < size - 1 && !memchr(line, '\n', length)) {
+		got = read(terminal, line + length, size - 1 - length);
+		length += got > 0 ? (size_t)got : 0;
+	}
+	line[length] = '\0';
+	return got > 0 ? (long)length : -1;
+}
+
 static void terminals(void)
 {
 	char line[64] = "";
@@ -386,9 +400,10 @@ static void terminals(void)
 		exit(0);
 	}
 	note("terminal on %d", terminal);
-	TRY(read(terminal, line, sizeof(line)));
+	TRY(line_read(terminal, line, sizeof(line)));
 	note("%s", line);
 	child_note("child on the terminal", pid);
+	TRY(read(terminal, line, sizeof(line))); /* EIO: nobody has its other side */
 	works_note("parent");
 }
 
