@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What every bats file loads. Files in every-mode/ run once per mode, with USHIM_TEST_MODE set
-# to off, auto, strict, ring or refused (ring mode where io_uring is refused); files in once/
-# run once and choose modes themselves.
+# to off, auto, strict, auto-forced or strict-forced (asking ahead on any storage), ring or
+# refused (ring mode where io_uring is refused); files in once/ run once and choose modes
+# themselves.
 
 bats_require_minimum_version 1.5.0
 
@@ -23,6 +24,7 @@ shim_in() {
     shift
     case $mode in
     off) USHIM=0 LD_PRELOAD=$LIB "$@" ;;
+    *-forced) USHIM_FORCE=1 USHIM_MODE=${mode%-forced} LD_PRELOAD=$LIB "$@" ;;
     refused) "$PROG/refuse-uring" env USHIM_MODE=ring LD_PRELOAD="$LIB" "$@" ;;
     *) USHIM_MODE=$mode LD_PRELOAD=$LIB "$@" ;;
     esac
@@ -47,6 +49,26 @@ as_user() {
     else
         "$@"
     fi
+}
+
+# let_everybody_in [DIRECTORY]: copies the library and the tests' programs to a new
+# DIRECTORY/build, for LIB and PROG: an ordinary user may not get at the clone. DIRECTORY is
+# the test's temporary directory, or the file's in setup_file.
+let_everybody_in() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    local to=${1:-$BATS_TEST_TMPDIR} at
+    at=$to
+    while [[ $at == "$BATS_RUN_TMPDIR"* ]]; do
+        chmod a+x "$at"
+        at=${at%/*}
+    done
+    [ -d "$to/build" ] || {
+        mkdir "$to/build"
+        cp -r "$LIB" "$PROG" "$to/build"
+        chmod -R a+rX "$to/build"
+    }
+    LIB=$to/build/libushim.so
+    PROG=$to/build/prog
 }
 
 # fail WORD...: fails the test and says so.

@@ -14,22 +14,6 @@ parity_setup_file() {
     make_tree "$TREE"
 }
 
-# Ordinary users have to reach the temporary directory and the library.
-let_everybody_in() {
-    [ "$(id -u)" -eq 0 ] || return 0
-    local at=$BATS_TEST_TMPDIR
-    while [[ $at == "$BATS_RUN_TMPDIR"* ]]; do
-        chmod a+x "$at"
-        at=${at%/*}
-    done
-    mkdir "$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/build/prog"
-    cp "$LIB" "$BATS_TEST_TMPDIR/build"
-    cp "$PROG/refuse-uring" "$PROG/have-uring" "$BATS_TEST_TMPDIR/build/prog"
-    chmod -R a+rX "$BATS_TEST_TMPDIR/build"
-    LIB=$BATS_TEST_TMPDIR/build/libushim.so
-    PROG=$BATS_TEST_TMPDIR/build/prog
-}
-
 # let_go DIRECTORY: so that an ordinary user can remove it. Only directories: files may have links.
 let_go() {
     [ ! -d "$1" ] || find "$1" -type d ! -perm -u=rwx -exec chmod u+rwx {} +

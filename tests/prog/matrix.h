@@ -473,6 +473,7 @@ static int matrix_main(int argc, char **argv, const struct matrix_case *cases, s
 			case_run(&cases[i], self, notes_path);
 	}
 	unlink(notes_path);
+	puts("all cases done");
 	return 0;
 }
 

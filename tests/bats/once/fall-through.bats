@@ -68,6 +68,7 @@ no_ring() {
 @test "C10: no memory to lock leaves an ordinary user plain calls, and the record says ENOMEM" {
     requires prlimit
     requires uring
+    let_everybody_in
     ! as_user prlimit --memlock=0:0 "$PROG/have-uring" || skip "requires a kernel that counts rings as locked memory"
     every_call_works as_user prlimit --memlock=0:0
     no_ring -12
