@@ -24,10 +24,13 @@ struct ring *ahead_ring(void)
 long passage_make(const struct passage *passage)
 {
 	unsigned depth = thread_self.depth;
+	bool held;
 	long value;
 
 	thread_self.depth = 0;
+	held = signals_let();
 	value = watch_call_real(passage->sym, passage->regs);
+	signals_let_no_more(held);
 	thread_self.depth = depth;
 	return value;
 }
@@ -210,6 +213,7 @@ bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value
 {
 	const struct passage passage = {op, sym, regs, value, reason};
 	struct ahead *ahead = ahead_root();
+	struct signals_held held;
 	bool done;
 
 	if (thread_self.depth) {
@@ -233,8 +237,8 @@ bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		return outside_before(&passage);
 	if (!process_owns_memory())
 		return false;
-	thread_self.depth++;
+	thread_enter(&held);
 	done = inside(ahead, &passage);
-	thread_self.depth--;
+	thread_leave(&held);
 	return done;
 }

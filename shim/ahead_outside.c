@@ -24,6 +24,7 @@
 enum {
 	WINDOW_FIRST = 8,
 	SAMPLES_FIRST = 4, /* questions timed when the program starts */
+	READS_OTHER = 16,  /* reads of something else after which one is awaited no more */
 	OPENS_BETWEEN = 8, /* opens between two that are timed, while they are fast */
 };
 
@@ -40,6 +41,7 @@ static struct {
 static struct {
 	int fd; /* -1: none */
 	bool stream, fetched;
+	unsigned others; /* reads of something else meanwhile */
 	uint64_t open_ns;
 } awaited = {.fd = -1};
 
@@ -110,6 +112,7 @@ void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
 	awaited.stream = stream;
 	awaited.fetched = fetched;
 	awaited.open_ns = open_ns;
+	awaited.others = 0;
 	ops_arm(read_ops, sizeof(read_ops) / sizeof(*read_ops), fd >= 0 && !stream);
 	ops_arm(stream_ops, sizeof(stream_ops) / sizeof(*stream_ops), fd >= 0 && stream);
 }
@@ -121,7 +124,7 @@ bool read_awaited(const struct passage *passage)
 			     ? !awaited.stream && (int)passage->regs->arg[0] == awaited.fd
 			     : awaited.stream && awaited.fd >= 0;
 
-	if (is_it)
+	if (is_it || ++awaited.others > READS_OTHER)
 		read_await(-1, false, awaited.fetched, awaited.open_ns);
 	return is_it;
 }
@@ -212,16 +215,18 @@ static bool ring_make(void)
 
 static void go_in(void)
 {
+	struct signals_held held;
+
 	if (outside.in || outside.given_up || process_threaded() || !process_owns_memory())
 		return;
-	thread_self.depth++;
+	thread_enter(&held);
 	outside.given_up = !ring_make() || !root_make();
 	if (!outside.given_up) {
 		operands_take(root);
 		outside.in = true;
 		engine_arm(true);
 	}
-	thread_self.depth--;
+	thread_leave(&held);
 }
 
 void outside_go_out(void)
@@ -295,13 +300,13 @@ static bool outside_open(const struct passage *passage)
 	uint64_t ns;
 	long fd;
 
-	if (!stream && (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE ||
-			!files_flags_read(call.flags)))
-		return false;
 	if (outside.opens_left > 0) {
 		outside.opens_left--;
 		return false;
 	}
+	if (!stream && (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE ||
+			!files_flags_read(call.flags)))
+		return false;
 	outside.opens_left = OPENS_BETWEEN;
 	*passage->value = fd = passage_time(passage, &ns);
 	if (stream)

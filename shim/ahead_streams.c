@@ -37,6 +37,7 @@ static void stream_grew(struct ahead *ahead, DIR *stream, const struct listing_e
 static bool stream_read(struct ahead *ahead, DIR *stream, long *value)
 {
 	const struct listing_entry *entry;
+	struct signals_held held;
 	bool fresh;
 	int error;
 
@@ -48,9 +49,9 @@ static bool stream_read(struct ahead *ahead, DIR *stream, long *value)
 		return false;
 	}
 	if (entry && fresh && ahead) {
-		thread_self.depth++;
+		thread_enter(&held);
 		stream_grew(ahead, stream, entry);
-		thread_self.depth--;
+		thread_leave(&held);
 	}
 	*value = (long)entry;
 	return true;
@@ -59,6 +60,7 @@ static bool stream_read(struct ahead *ahead, DIR *stream, long *value)
 bool streams_before(struct ahead *ahead, const struct passage *passage)
 {
 	DIR *stream = (DIR *)passage->regs->arg[0];
+	struct signals_held held;
 
 	if (!listing_count())
 		return false;
@@ -77,9 +79,9 @@ bool streams_before(struct ahead *ahead, const struct passage *passage)
 		return false;
 	case KIND_CLOSEDIR:
 		if (ahead && listing_has(stream)) {
-			thread_self.depth++;
+			thread_enter(&held);
 			answers_release(ahead, listing_descriptor(stream));
-			thread_self.depth--;
+			thread_leave(&held);
 		}
 		listing_end(stream);
 		return false;

@@ -187,17 +187,16 @@ static enum outcome call_try(enum op op, const long *arg, long *value, enum reas
 	struct call call = {.op = op};
 	enum outcome outcome = OUTCOME_PLAIN;
 	enum reason reason = thread_guard(thread);
+	struct signals_held held;
 
 	if (reason == REASON_NONE)
 		reason = over_marshal(op, &call, arg);
 	if (reason == REASON_NONE) {
 		if (op_cancellation_point(op) && &pthread_testcancel)
 			pthread_testcancel();
-		thread->depth++;
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		thread_enter(&held);
 		reason = call_run(&call, &outcome, value);
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		thread->depth--;
+		thread_leave(&held);
 	}
 	if (op == OP_CLOSE)
 		names_closed((int)arg[0]);

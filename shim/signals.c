@@ -29,6 +29,10 @@ enum {
 static signal_bits handled;
 static unsigned changes = 1, changes_seen;
 
+/* The hold in force in this thread. */
+static __thread struct signals_held outer __attribute__((tls_model("initial-exec")));
+static __thread bool holding __attribute__((tls_model("initial-exec")));
+
 static signal_bits signal_bit(int number)
 {
 	return (signal_bits)1 << (number - 1);
@@ -72,19 +76,57 @@ bool signals_handled(void)
 	return __atomic_load_n(&handled, __ATOMIC_RELAXED) != 0;
 }
 
-void signals_hold(struct signals_held *held)
+static void mask_hold(struct signals_held *held)
 {
-	signals_handled();
-	held->held = __atomic_load_n(&handled, __ATOMIC_RELAXED);
 	if (held->held)
 		sys(SYS_rt_sigprocmask, SIG_BLOCK, &held->held, &held->before,
 		    sizeof(signal_bits));
 }
 
-void signals_release(const struct signals_held *held)
+static void mask_release(const struct signals_held *held)
 {
 	if (held->held)
 		sys(SYS_rt_sigprocmask, SIG_SETMASK, &held->before, NULL, sizeof(signal_bits));
+}
+
+void signals_hold(struct signals_held *held)
+{
+	if (holding) {
+		*held = outer;
+		held->outermost = false;
+		return;
+	}
+	signals_handled();
+	held->held = __atomic_load_n(&handled, __ATOMIC_RELAXED);
+	held->outermost = true;
+	mask_hold(held);
+	outer = *held;
+	holding = true;
+}
+
+void signals_release(const struct signals_held *held)
+{
+	if (!held->outermost)
+		return;
+	holding = false;
+	mask_release(held);
+}
+
+bool signals_let(void)
+{
+	bool was_holding = holding;
+
+	holding = false;
+	if (was_holding)
+		mask_release(&outer);
+	return was_holding;
+}
+
+void signals_let_no_more(bool was_holding)
+{
+	if (was_holding)
+		mask_hold(&outer);
+	holding = was_holding;
 }
 
 signal_bits signals_waiting(const struct signals_held *held)

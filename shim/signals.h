@@ -19,11 +19,19 @@ typedef uint64_t signal_bits;
 struct signals_held {
 	signal_bits before; /* the thread's mask as the program left it */
 	signal_bits held;   /* signals with handlers; 0: nothing was changed */
+	bool outermost;     /* the one whose release lets them through */
 };
 
-/* Defers every signal that has a handler. */
+/* Defers every signal that has a handler. A hold inside another one costs nothing. */
 void signals_hold(struct signals_held *held);
 void signals_release(const struct signals_held *held);
+
+/*
+ * Lets them through after all, for the time of a call of the program's own, and back to what
+ * it returned. A handler that leaves by longjmp then finds nothing held.
+ */
+bool signals_let(void);
+void signals_let_no_more(bool was_holding);
 
 /* Signals the program would have handled by now, had they not been held. */
 signal_bits signals_waiting(const struct signals_held *held);

@@ -10,6 +10,20 @@
 
 __thread struct thread thread_self;
 
+void thread_enter(struct signals_held *held)
+{
+	signals_hold(held);
+	thread_self.depth++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+void thread_leave(const struct signals_held *held)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread_self.depth--;
+	signals_release(held);
+}
+
 static pthread_key_t death_key;
 static bool death_key_made;
 

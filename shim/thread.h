@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "ring.h"
+#include "signals.h"
 
 enum thread_stage {
 	THREAD_NEW,
@@ -34,6 +35,14 @@ struct thread {
 
 extern __thread struct thread thread_self
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/*
+ * The shim is at work in this thread between these two: no handler of the program runs, and
+ * no call is intercepted. Handlers are held first and let go last, so that one that leaves by
+ * longjmp never leaves the depth behind.
+ */
+void thread_enter(struct signals_held *held);
+void thread_leave(const struct signals_held *held);
 
 /*
  * To be called once, early, where rings may be used: a key of thread-specific data made among
