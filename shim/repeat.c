@@ -90,6 +90,16 @@ static bool handle_may_be_repeated(const struct call *call, int err)
 }
 
 /*
+ * That nothing has the name is the first thing either way can say about a path, and the answer
+ * to most questions of the stat family that fail: the ring's word is as good. Not for statx,
+ * whose flags may be wrong as well, which the ring notices after the path and the call before.
+ */
+static bool question_may_be_repeated(const struct call *call, int err)
+{
+	return err != -ENOENT || call->opcode != OPCODE_STATX || call->op == OP_STATX;
+}
+
+/*
  * A question that failed is put again. A command that failed changed nothing, unless the
  * storage itself failed. A failed fsync has taken the file's one error report with it, and the
  * report may be any errno: only -ECANCELED, by which the ring says that it never began, is not
@@ -103,7 +113,7 @@ bool repeat_allowed(const struct call *call, int err)
 		return true; /* they return errors in their own way */
 	switch (table_op_class(call->op)) {
 	case CLASS_QUESTION:
-		return true;
+		return question_may_be_repeated(call, err);
 	case CLASS_COMMAND:
 		return !storage_failed(err);
 	case CLASS_DATA:

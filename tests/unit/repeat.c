@@ -26,7 +26,9 @@ static void never_begun(void)
 static void questions(void)
 {
 	for (int err = 1; err < 134; err++) {
-		CHECK(may(OP_STAT, 0, err));
+		CHECK_EQ(may(OP_STAT, 0, err), err != ENOENT);
+		CHECK_EQ(may(OP_FXSTATAT, 0, err), err != ENOENT);
+		CHECK(may(OP_STATX, 0, err));
 		CHECK(may(OP_GETXATTR, 0, err));
 	}
 }
