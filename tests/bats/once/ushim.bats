@@ -124,17 +124,17 @@ SH
 
 @test "ushim-stat: sums what the records say, and names the reasons" {
     cat >s <<'JSON'
-{"program":"a","pid":1,"mode":"ring","end":"exit","rings":1,"enters":5,"ring_error":0,"ops":{"STAT":{"calls":7,"ring":4,"target":3},"OPEN":{"calls":1,"ring":1}}}
-{"program":"b","pid":2,"mode":"auto","end":"exec","rings":0,"enters":0,"ring_error":-12,"ops":{"STAT":{"calls":3,"plain":3}}}
+{"program":"a","pid":1,"mode":"ring","end":"exit","rings":1,"enters":5,"peak":3,"ring_error":0,"ops":{"STAT":{"calls":7,"ring":4,"target":3},"OPEN":{"calls":1,"ring":1}}}
+{"program":"b","pid":2,"mode":"auto","end":"exec","rings":0,"enters":0,"peak":4,"ring_error":-12,"ops":{"STAT":{"calls":3,"answered":1,"plain":2}}}
 broken
 JSON
     run -0 "$ROOT/tools/ushim-stat" s
-    [[ ${lines[0]} == "2 processes ("*"1 rings, 5 enters, no ring for errno 12: 1" ]] || fail "${lines[0]}"
-    [[ $output =~ STAT\ +10\ +4\ +6\ +target\ 3\ plain\ 3 ]]
-    [[ $output =~ all\ +11\ +5\ +6 ]]
+    [[ ${lines[0]} == "2 processes ("*"1 rings, 5 enters, 4 peak, no ring for errno 12: 1" ]] || fail "${lines[0]}"
+    [[ $output =~ STAT\ +10\ +4\ +1\ +5\ +target\ 3\ plain\ 2 ]]
+    [[ $output =~ all\ +11\ +5\ +1\ +5 ]]
     [[ $output == *"1 lines were no records"* ]]
     run -0 "$ROOT/tools/ushim-stat" --program=b s
-    [[ $output =~ all\ +3\ +0\ +3 ]]
+    [[ $output =~ all\ +3\ +0\ +1\ +2 ]]
     run -1 "$ROOT/tools/ushim-stat" nowhere
 }
 
