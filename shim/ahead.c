@@ -52,16 +52,33 @@ bool ahead_needs(enum op op, bool in)
 		  : outside_needs(op);
 }
 
-static bool descriptor_regular(int fd)
+/* S_IFMT of FD, or 0. */
+static mode_t descriptor_kind(int fd)
 {
 	struct stat stat;
 
-	return sys(SYS_fstat, fd, &stat) == 0 && S_ISREG(stat.st_mode);
+	return sys(SYS_fstat, fd, &stat) == 0 ? stat.st_mode & S_IFMT : 0;
+}
+
+/* Input: somebody may have told us something. */
+static void effect_input(struct ahead *ahead, int fd)
+{
+	mode_t kind = descriptor_kind(fd);
+
+	if (kind == S_IFREG)
+		return;
+	ahead->epoch++;
 }
 
 static bool op_destroys(enum op op)
 {
 	return table_op_opcode(op) == OPCODE_UNLINKAT || table_op_opcode(op) == OPCODE_RENAMEAT;
+}
+
+/* By the time it returns, a child has acted for us: opened and truncated files, say. */
+static bool op_lends(enum op op)
+{
+	return op == OP_VFORK || op == OP_POSIX_SPAWN;
 }
 
 static bool fcntl_is_plain(const struct regs *regs)
@@ -100,7 +117,7 @@ static bool order_expires(enum op_order order)
 	return true;
 }
 
-/* What a call without a part of its own means for answers. */
+/* What a call without a part of its own means for answers. (kill also tells who is gone.) */
 static void effect_other(struct ahead *ahead, enum op op)
 {
 	enum op_order order = table_op_order(op);
@@ -108,7 +125,7 @@ static void effect_other(struct ahead *ahead, enum op op)
 
 	if (op_destroys(op))
 		contents_settle(ahead);
-	if (class == CLASS_COMMAND || op == OP_TRUNCATE || order_expires(order) ||
+	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) || op_lends(op) ||
 	    (class == CLASS_HANDLE && order == ORDER_NAME))
 		ahead->epoch++;
 	if (class == CLASS_HANDLE || order == ORDER_INOUT)
@@ -146,6 +163,9 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 	switch (kind_of(passage->op)) {
 	case KIND_STAT:
 		return questions_ask(ahead, passage);
+	case KIND_READLINK:
+		questions_read_link(ahead, passage);
+		return false;
 	case KIND_OPENDIR:
 	case KIND_FDOPENDIR:
 		return streams_open(ahead, passage);
@@ -153,8 +173,7 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 	case KIND_FOPEN:
 		return files_open(ahead, passage);
 	case KIND_READ:
-		if (!descriptor_regular((int)regs->arg[0]))
-			ahead->epoch++; /* input: somebody may have told us something */
+		effect_input(ahead, (int)regs->arg[0]);
 		return files_read(ahead, passage);
 	case KIND_STREAM_READ:
 		effect_other(ahead, passage->op);

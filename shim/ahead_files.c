@@ -37,9 +37,9 @@ static void file_opened(struct ahead *ahead, const struct call *call, int fd, ui
 {
 	struct place *place = &ahead->place;
 
-	opened_add(ahead, fd);
-	if (!files_flags_read(call->flags)) {
-		ahead->epoch++; /* made, truncated or taken as a lock: others may have waited */
+	/* Made, truncated or taken as a lock: others may have waited. Of a FIFO: we may have. */
+	if (!opened_add(ahead, fd) || !files_flags_read(call->flags)) {
+		ahead->epoch++;
 		return;
 	}
 	if (!place_find(ahead, call, place))

@@ -13,6 +13,11 @@ enum kind kind_of(enum op op)
 	case OP_LXSTAT:
 	case OP_FXSTATAT:
 		return KIND_STAT;
+	case OP_READLINK:
+	case OP_READLINK_CHK:
+	case OP_READLINKAT:
+	case OP_READLINKAT_CHK:
+		return KIND_READLINK;
 	case OP_OPENDIR:
 		return KIND_OPENDIR;
 	case OP_FDOPENDIR:
@@ -39,6 +44,9 @@ enum kind kind_of(enum op op)
 	case OP_READ_CHK:
 	case OP_PREAD:
 	case OP_PREAD_CHK:
+	case OP_READV:
+	case OP_PREADV:
+	case OP_PREADV2:
 	case OP_COPY_FILE_RANGE:
 		return KIND_READ;
 	case OP_FREAD:

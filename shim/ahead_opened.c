@@ -37,18 +37,23 @@ static bool opened_known(const struct ahead *ahead, uint64_t device, uint64_t in
 	return false;
 }
 
-static void opened_insert(struct ahead *ahead, int fd)
+/* False if FD is no file or directory. */
+static bool opened_insert(struct ahead *ahead, int fd)
 {
 	uint64_t device, inode;
 
-	if (!descriptor_identity(fd, &device, &inode) || opened_known(ahead, device, inode))
-		return;
+	if (!descriptor_identity(fd, &device, &inode))
+		return false;
+	if (opened_known(ahead, device, inode))
+		return true;
 	if (ahead->opened_count == AHEAD_OPENED) {
-		ahead->opened_stale = true;
-		return;
+		ahead->epoch++; /* so that nothing older is served, and */
+		ahead->opened_count = 0;
+		ahead->opened_stale = true; /* what is still open is found again */
 	}
 	ahead->opened[ahead->opened_count].device = device;
 	ahead->opened[ahead->opened_count++].inode = inode;
+	return true;
 }
 
 static int number_parse(const char *digits)
@@ -82,20 +87,19 @@ static bool opened_list(struct ahead *ahead)
 	return length == 0;
 }
 
+/* Those that were closed meanwhile stay: there may be answers from before they were changed. */
 static void opened_look(struct ahead *ahead)
 {
 	ahead->opened_stale = false;
-	ahead->opened_count = 0;
 	if (opened_list(ahead))
 		return;
 	for (int fd = 0; fd < DESCRIPTORS_LOOKED_AT; fd++)
 		opened_insert(ahead, fd);
 }
 
-void opened_add(struct ahead *ahead, int fd)
+bool opened_add(struct ahead *ahead, int fd)
 {
-	if (fd >= 0)
-		opened_insert(ahead, fd);
+	return fd >= 0 && opened_insert(ahead, fd);
 }
 
 bool opened_has(struct ahead *ahead, uint64_t device, uint64_t inode)

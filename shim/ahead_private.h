@@ -163,6 +163,9 @@ bool streams_open(struct ahead *ahead, const struct passage *passage);
 /* A question of the stat family. True when answered or made here. */
 bool questions_ask(struct ahead *ahead, const struct passage *passage);
 
+/* A symbolic link is about to be read, which is an access: an answer about it is void. */
+void questions_read_link(struct ahead *ahead, const struct passage *passage);
+
 /* A question in a directory nobody listed took NS: after a few, the shim lists it. */
 void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns);
 
@@ -248,7 +251,8 @@ void contents_done(struct ahead *ahead, uint64_t token, int result);
 
 /* ---- ahead_opened.c ---- */
 
-void opened_add(struct ahead *ahead, int fd);
+/* FD was opened. False if it is no file or directory. */
+bool opened_add(struct ahead *ahead, int fd);
 bool opened_has(struct ahead *ahead, uint64_t device, uint64_t inode);
 
 /* Descriptors may have come from anywhere: look again before the next answer. */

@@ -205,3 +205,21 @@ bool questions_ask(struct ahead *ahead, const struct passage *passage)
 		return question_known(ahead, passage, &call, place);
 	return question_plain(ahead, passage, place, false);
 }
+
+void questions_read_link(struct ahead *ahead, const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+	bool at = passage->op == OP_READLINKAT || passage->op == OP_READLINKAT_CHK;
+	struct call call = {.op = passage->op, .fd = at ? (int)arg[0] : AT_FDCWD};
+	struct answer *answer;
+
+	call.path = PATH(arg[at]);
+	if (!place_find(ahead, &call, &ahead->place) || !ahead->place.sweep ||
+	    ahead->place.entry == SWEEP_NONE) {
+		ahead->epoch++; /* some link, by whatever name */
+		return;
+	}
+	answer = answers_of(ahead, ahead->place.sweep, ahead->place.entry);
+	if (answer)
+		answer->epoch = 0;
+}
