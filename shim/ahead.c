@@ -60,6 +60,18 @@ static mode_t descriptor_kind(int fd)
 	return sys(SYS_fstat, fd, &stat) == 0 ? stat.st_mode & S_IFMT : 0;
 }
 
+/*
+ * A wait that the kernel does not restart by itself (signal(7): semop, epoll_wait, sigtimedwait,
+ * sockets with a timeout, ...) returns EINTR, with no signal to be seen, when io_uring wants
+ * the thread for making one worker more, which it does while entries queue (Linux 6.18,
+ * create_worker_cb by TWA_SIGNAL). So none may queue.
+ */
+static void interruptions_settle(struct ahead *ahead)
+{
+	answers_release(ahead, -1);
+	contents_settle(ahead);
+}
+
 /* Input: somebody may have told us something. */
 static void effect_input(struct ahead *ahead, int fd)
 {
@@ -68,6 +80,8 @@ static void effect_input(struct ahead *ahead, int fd)
 	if (kind == S_IFREG)
 		return;
 	ahead->epoch++;
+	if (kind == S_IFSOCK)
+		interruptions_settle(ahead);
 }
 
 static bool op_destroys(enum op op)
@@ -125,6 +139,8 @@ static void effect_other(struct ahead *ahead, enum op op)
 
 	if (op_destroys(op))
 		contents_settle(ahead);
+	if (class == CLASS_PROCESS && order == ORDER_INOUT)
+		interruptions_settle(ahead);
 	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) || op_lends(op) ||
 	    (class == CLASS_HANDLE && order == ORDER_NAME))
 		ahead->epoch++;

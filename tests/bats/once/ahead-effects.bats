@@ -119,6 +119,8 @@ SIGNALS=(told-handler told-handler-sigaction told-sigsuspend told-sigwait told-s
 LOCKS=(told-flock told-fcntl told-fcntl-ofd told-fcntl-getlk told-lockf told-dot-lock
     told-dot-lock-link told-dot-lock-mkdir told-sem told-sem-getvalue told-semop told-msgrcv
     told-mq)
+# What the kernel itself never restarts; io_uring interrupts whoever it needs (task work).
+INTERRUPTIBLE=(hurry-semop hurry-epoll hurry-sigtimedwait hurry-recv)
 MEMORY=(told-memory told-shmat)
 
 @test "C2: without a change every answer is what the kernel says" {
@@ -189,6 +191,10 @@ MEMORY=(told-memory told-shmat)
 @test "C3: a change nobody tells of is seen within USHIM_STALE_MS" {
     holds untold told-sleep
     LEAST=1 USHIM_STALE_MS=50 holds untold
+}
+
+@test "C1: a wait with questions in flight is not interrupted by them" {
+    holds_slowly "${INTERRUPTIBLE[@]}"
 }
 
 @test "C2, C3: all that on slow storage, own changes" {
