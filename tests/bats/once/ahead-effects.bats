@@ -57,8 +57,8 @@ in_play() {
 # scenario PLACE MODE STYLE NAME: one run, in a tree of its own.
 scenario() {
     local place=$1 mode=$2 style=$3 name=$4 status=0
-    local tree=$name-$style-$mode made=$STORE/$1 record=$STORE/$1-$4-$3-$2 force=1 least=${LEAST:-18}
-    [ "$place" = local ] || made=$STORE/back force=0 least=10
+    local tree=$name-$style-$mode made=$STORE/$1 record=$STORE/$1-$4-$3-$2 force=1 least=${LEAST:-8}
+    [ "$place" = local ] || made=$STORE/back force=0 least=1
     # With the order of the listing, and the kernel's caches, as nobody left them.
     "$CONTRACT" make "$(kind_of "$name")" "$made/$tree" || return
     : >"$record" && chmod 666 "$record" || return # whoever the program becomes writes to it
