@@ -145,6 +145,16 @@ static bool entry_worth(const struct ahead *ahead, const struct sweep_entry *ent
 	return !entry->asked && !entry->answer && ahead->habit.types >> (entry->type & 31) & 1;
 }
 
+/*
+ * Before the program's first question in a directory, nothing says that it will ask about other
+ * types there than elsewhere: rm -rf asks about directories alone.
+ */
+static bool entry_strange(const struct ahead *ahead, const struct sweep *sweep,
+			  const struct sweep_entry *entry)
+{
+	return sweep->last == SWEEP_NONE && !(ahead->habit.shown >> (entry->type & 31) & 1);
+}
+
 /* The kernel did not take it: it was never asked. */
 static void question_unask(struct ahead *ahead, struct answer *answer)
 {
@@ -176,6 +186,8 @@ static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *
 	for (; sweep->next < sweep->count && asked < want; sweep->next++) {
 		uint32_t entry = sweep_at(sweep, sweep->next);
 
+		if (entry_strange(ahead, sweep, &sweep->entries[entry]))
+			break;
 		if (!entry_worth(ahead, &sweep->entries[entry]))
 			continue;
 		if (sweep->next % PROBE_EVERY == PROBE_EVERY - 1)

@@ -49,7 +49,8 @@ struct habit {
 	uint32_t flags, mask;
 	unsigned window;    /* questions ahead of the program */
 	unsigned confident; /* directories in a row that were asked about to their end */
-	uint32_t types;     /* DT_* it asks about, as bits */
+	uint32_t types;     /* DT_* it does not pass over, as bits */
+	uint32_t shown;     /* DT_* it was seen to ask about */
 	unsigned skipped[16]; /* entries of each type passed over since one was asked about */
 	bool known;
 };

@@ -32,6 +32,7 @@ static void types_learn(struct habit *habit, const struct sweep *sweep, uint32_t
 
 	habit->skipped[type & 15] = 0;
 	habit->types |= type_bit(type);
+	habit->shown |= type_bit(type);
 	for (uint32_t place = from; place < to; place++) {
 		const struct sweep_entry *passed = &sweep->entries[sweep_at(sweep, place)];
 

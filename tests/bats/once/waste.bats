@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# What is asked ahead is what the program then asks; shown by the counts of USHIM_STATS, on any
+# storage (USHIM_FORCE), so by no time.
+
+load ../common
+
+setup() {
+    requires uring
+    mkdir "$BATS_TEST_TMPDIR/tree"
+    cd "$BATS_TEST_TMPDIR" || return
+    local dir
+    for dir in 1 2 3 4 5 6; do
+        mkdir "tree/d$dir"
+        touch "tree/d$dir/f"{1..50}
+    done
+}
+
+# counted KEY COMMAND...: runs it, and prints the number the record has for KEY.
+counted() {
+    local key=$1
+    shift
+    rm -f record
+    USHIM_STATS=$PWD/record shim_in auto-forced "$@" >/dev/null || return
+    sed -n "s/.*\"$key\":\([0-9]*\).*/\1/p" record
+}
+
+@test "Ahead: rm -rf, which asks about directories alone, is not asked ahead about files" {
+    local wasted
+    wasted=$(counted wasted rm -rf tree)
+    [ ! -e tree ]
+    [ "$wasted" = 0 ]
+}
+
+@test "Ahead: ls -lR and du have nearly every name asked ahead, and nothing in vain" {
+    local command
+    for command in 'ls -lR' 'du -s'; do
+        # shellcheck disable=SC2086 # a command and its option
+        [ "$(counted used $command tree)" -ge 295 ]
+        # shellcheck disable=SC2086
+        [ "$(counted wasted $command tree)" = 0 ]
+    done
+}
