@@ -84,8 +84,14 @@ bool outside_needs(enum op op)
 		return awaited.fd >= 0 && !awaited.stream;
 	case KIND_STREAM_READ:
 		return awaited.fd >= 0 && awaited.stream;
+	case KIND_READDIR:
+	case KIND_READDIR_R:
+	case KIND_TELLDIR:
+	case KIND_STREAM_MOVES:
+	case KIND_CLOSEDIR:
+		return listing_count() > 0; /* streams outlive the way out */
 	default:
-		return table_op_class(op) == CLASS_LISTING && listing_count();
+		return false;
 	}
 }
 

@@ -46,6 +46,7 @@ bool listing_begin(DIR *stream, int fd)
 {
 	struct listing *listing = NULL;
 
+	listing_end(stream); /* one of that address, closed behind every interposer (DESIGN F11) */
 	for (int i = 0; i < STREAMS && !listing; i++)
 		if (!listings[i].stream)
 			listing = &listings[i];

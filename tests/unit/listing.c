@@ -3,6 +3,7 @@
  * listing: streams read by the shim give what libc's would; and answers handed over into the
  * program's memory (yield) are what its own call would have put there.
  */
+#include "ahead.h"
 #include "listing.h"
 
 #include <errno.h>
@@ -377,6 +378,24 @@ static void fault_is_the_same(int protection, size_t inside, bool of_statx,
 	munmap(after, 8192);
 }
 
+/* A stream closed unseen leaves its place to the next one at the same address. */
+static void watched_to_the_end(void)
+{
+	static const enum op ops[] = {OP_READDIR, OP_READDIR_R, OP_TELLDIR,
+				      OP_SEEKDIR, OP_REWINDDIR, OP_CLOSEDIR};
+	DIR *stream = opendir("/");
+
+	NEED(stream && listing_begin(stream, dirfd(stream)));
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		CHECK(ahead_needs(ops[i], false));
+	NEED(listing_begin(stream, dirfd(stream)));
+	CHECK_EQ(listing_count(), 1);
+	listing_end(stream);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		CHECK(!ahead_needs(ops[i], false));
+	closedir(stream);
+}
+
 static void faults_are_the_same(void)
 {
 	static const int protections[] = {PROT_NONE, PROT_READ};
@@ -409,6 +428,7 @@ int main(int argc, char **argv)
 	test("C1: a descriptor already read from is left to libc", in_the_middle);
 	test("C1: a directory removed meanwhile ends as libc ends it", directory_gone);
 	test("C1: streams beyond the room stay libc's, and all can go back to it", many_streams);
+	test("C1: a stream of ours is watched to its end, outside too", watched_to_the_end);
 	test("C1: a stat made from statx is newfstatat's in every byte", stat_is_the_same);
 	test("C1: memory that cannot be written is left to the program's own call",
 	     faults_are_the_same);
