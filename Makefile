@@ -67,7 +67,7 @@ help:
 	@echo 'make demo       packages, build, and cp -al of a real tree plain and under the library'
 	@echo 'make check      packages, build, and all tests'
 	@echo 'make            $(BUILD)/libushim.so'
-	@echo 'make bench      what it costs and gains here'
+	@echo 'make bench      what it costs and gains here; BENCH_SECTIONS="ahead-slow start" for some'
 	@echo 'make lint       warnings as errors, static analysis, layer rules'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
 	@echo 'make deb        a Debian package, beside this directory'

@@ -97,38 +97,54 @@ slow_tree() {
     slow_unmount
 }
 
+# Mounted anew; and without what the command is to make, or with what it is to remove.
+slow_begin="$UNMOUNT; unmount mnt"
+slow_mount="$BUILD/slowfs --delay=1ms back mnt"
+slow_fresh="$slow_begin; $slow_mount"
+slow_fresh_dst="$slow_begin; rm -rf back/dst; $slow_mount"
+slow_fresh_copy="$slow_begin; rm -rf back/dst; cp -a back/tree back/dst; $slow_mount"
+
 slow_rows() { # AUTO-TARGET STRICT-TARGET
-    local first="$UNMOUNT; unmount mnt" mount="$BUILD/slowfs --delay=1ms back mnt"
-    local fresh="$first; $mount" fresh_dst="$first; rm -rf back/dst; $mount"
-    local fresh_copy="$first; rm -rf back/dst; cp -a back/tree back/dst; $mount"
-    ahead_row 'du -s' "$1" "$2" "$fresh" du -s mnt/tree
-    ahead_row 'find -size' "$1" "$2" "$fresh" find mnt/tree -size +3k
-    ahead_row 'ls -lR' "$1" "$2" "$fresh" ls -lR mnt/tree
-    echo '    for information:'
-    ahead_row 'tar c' 0 0 "$fresh" sh -c 'tar c mnt/tree | cat'
-    ahead_row 'cp -al' 0 0 "$fresh_dst" cp -al mnt/tree mnt/dst
-    command -v rsync >/dev/null &&
-        ahead_row 'rsync -a --ld' 0 0 "$fresh_dst" \
-            rsync -a "--link-dest=$MNT/tree" mnt/tree/ mnt/dst
-    command -v git >/dev/null && ahead_row 'git status' 0 0 "$fresh" git -C mnt/repo status
-    ahead_row 'rm -rf' 0 0 "$fresh_copy" rm -rf mnt/dst
+    ahead_row 'du -s' "$1" "$2" "$slow_fresh" du -s mnt/tree
+    ahead_row 'find -size' "$1" "$2" "$slow_fresh" find mnt/tree -size +3k
+    ahead_row 'ls -lR' "$1" "$2" "$slow_fresh" ls -lR mnt/tree
 }
 
-section_ahead-slow() {
-    local shape
-    local -a targets
-    title "(f) Slow storage, 1 ms a request, caches empty: medians of $ROUNDS, ms; ratios plain/shim."
+more_rows() {
+    ahead_row 'tar c' 0 0 "$slow_fresh" sh -c 'tar c mnt/tree | cat'
+    ahead_row 'cp -al' 0 0 "$slow_fresh_dst" cp -al mnt/tree mnt/dst
+    command -v rsync >/dev/null &&
+        ahead_row 'rsync -a --ld' 0 0 "$slow_fresh_dst" \
+            rsync -a "--link-dest=$MNT/tree" mnt/tree/ mnt/dst
+    command -v git >/dev/null && ahead_row 'git status' 0 0 "$slow_fresh" git -C mnt/repo status
+    ahead_row 'rm -rf' 0 0 "$slow_fresh_copy" rm -rf mnt/dst
+}
+
+slow_shapes() { # ROWS "DIRECTORIES FILES AUTO-TARGET STRICT-TARGET"...
+    local rows=$1 shape
+    local -a numbers
+    shift
     missing root /dev/fuse "$BUILD/slowfs" umount && return
     mkdir -p "$MNT"
-    for shape in '20 50 8 6' '100 10 3.5 3'; do
-        read -r -a targets <<<"$shape"
-        printf '  %s directories of %s files\n' "${targets[0]}" "${targets[1]}"
-        slow_tree "${targets[0]}" "${targets[1]}"
+    for shape; do
+        read -r -a numbers <<<"$shape"
+        printf '  %s directories of %s files\n' "${numbers[0]}" "${numbers[1]}"
+        slow_tree "${numbers[0]}" "${numbers[1]}"
         ahead_head
-        slow_rows "${targets[2]}" "${targets[3]}"
+        "$rows" "${numbers[2]}" "${numbers[3]}"
         slow_unmount
     done
     rm -rf back
+}
+
+section_ahead-slow() {
+    title "(f) Slow storage, 1 ms a request, caches empty: medians of $ROUNDS, ms; ratios plain/shim."
+    slow_shapes slow_rows '20 50 8 6' '100 10 3.5 3'
+}
+
+section_ahead-more() {
+    title "(j) The same storage, for information: a file's contents, commands, threads."
+    slow_shapes more_rows '20 50 0 0' '100 10 0 0'
 }
 
 # A file system of its own on this disk, past this system's caches: dropping those would also
