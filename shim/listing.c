@@ -11,6 +11,9 @@
 enum {
 	STREAMS = 64,        /* more open at once stay libc's */
 	BUFFER_SIZE = 32768, /* what glibc's opendir allocates */
+	/* Programs copy entries as large as struct dirent is, beyond the end of a short name;
+	 * behind the last one there has to be memory, as there is behind libc's. */
+	BUFFER_MAPPED = BUFFER_SIZE + sizeof(struct dirent),
 };
 
 struct listing {
@@ -53,7 +56,7 @@ bool listing_begin(DIR *stream, int fd)
 	if (!listing)
 		return false;
 	if (!listing->buffer)
-		listing->buffer = process_map_copied(BUFFER_SIZE);
+		listing->buffer = process_map_copied(BUFFER_MAPPED);
 	if (!listing->buffer)
 		return false;
 	listing->stream = stream;

@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Awkward ways to read a directory and to ask about its entries (tests/prog/ahead-listing.c),
+# each compared with the plain run; and that answers were in play meanwhile.
+
+load ../common
+
+LISTING=$PROG/ahead-listing
+
+setup() {
+    requires uring
+    requires jq
+    cd "$BATS_TEST_TMPDIR" || return
+    mkdir d
+}
+
+teardown() {
+    if mountpoint -q "$BATS_TEST_TMPDIR/mount"; then umount -l "$BATS_TEST_TMPDIR/mount"; fi
+}
+
+# fill COUNT
+fill() {
+    (cd d && seq -f 'file-with-a-longer-name-%g' "$1" | xargs touch)
+}
+
+# asked_in_play MODE LEAST
+asked_in_play() {
+    local asked answered
+    asked=$(jq -s '[.[].asked] | add' record)
+    answered=$(jq -s '[.[].ops[].answered // 0] | add' record)
+    [ "$asked" -ge "$2" ] || fail "only $asked asked ahead"
+    case $1 in
+    auto) [ "$answered" -gt 0 ] || fail "none of $asked answers was served" ;;
+    strict) [ "$answered" -eq 0 ] || fail "$answered answers served in strict mode" ;;
+    esac
+}
+
+# as_plain LEAST COMMAND...: the same output and status in auto and strict mode as plain.
+as_plain() {
+    local least=$1 mode status=0 plain_status=0
+    shift
+    "$@" >plain 2>&1 || plain_status=$?
+    for mode in auto strict; do
+        rm -f record
+        status=0
+        USHIM_FORCE=1 USHIM_STATS=$PWD/record shim_in "$mode" "$@" >shim 2>&1 || status=$?
+        [ "$status" -eq "$plain_status" ] || fail "$mode: status $status, plain $plain_status"
+        same plain shim
+        asked_in_play "$mode" "$least"
+    done
+}
+
+@test "C1: telldir, seekdir, rewinddir, fork, closedir in the middle of a listing" {
+    fill 900
+    as_plain 50 "$LISTING" walk d
+}
+
+@test "C1: entries copied by value, as large as struct dirent, at the end of memory" {
+    fill 3000
+    as_plain 1000 "$LISTING" copy d
+}
+
+@test "C1: a thread, a vfork, an exec in the middle of a listing" {
+    fill 300
+    as_plain 20 "$LISTING" thread d
+    as_plain 20 "$LISTING" vfork d
+    as_plain 20 "$LISTING" exec d
+}
+
+@test "C1: bad pointers are EFAULT and errno is untouched, while answers are served" {
+    fill 300
+    as_plain 20 "$LISTING" faults d
+}
+
+@test "C1: names with every byte, names of 255 bytes" {
+    local byte
+    for byte in $(seq 1 255); do
+        [ "$byte" -eq 47 ] || printf "%b\0" "d/name-\\0$(printf %o "$byte")-"
+    done | xargs -0 touch --
+    for byte in {1..40}; do
+        touch "d/$(printf "%0255d" "$byte")"
+    done
+    as_plain 200 "$LISTING" names d
+    as_plain 200 ls -lR d
+    as_plain 200 find d -size -1
+}
+
+@test "C1: paths near PATH_MAX" {
+    local part top=$PWD
+    part=$(printf '%0200d' 0)
+    for _ in {1..19}; do
+        mkdir "$part"
+        cd "$part" || return
+    done
+    touch ./{1..50}
+    cd "$top" || return
+    part=$(printf "$part/%.0s" {1..19})
+    [ "${#part}" -gt 3800 ]
+    as_plain 30 "$LISTING" names "$part"
+    as_plain 20 du -a "${part%%/*}"
+}
+
+@test "C1: a program that rewrites its argv" {
+    fill 200
+    as_plain 50 "$LISTING" operands d/*
+}
+
+@test "C1: output into the very directory that is listed" {
+    fill 200
+    # shellcheck disable=SC2016
+    as_plain 50 bash -c 'rm -f d/log; find d -size -1 -printf "%s %p\n" >d/log; cat d/log'
+    # shellcheck disable=SC2016
+    as_plain 50 bash -c 'rm -f d/log; cd d && ls -l --time-style=+ | cat >/dev/null;
+        find . -name "*-1*" -printf "%s %p\n" >log; find . -size +0 -printf "%p\n" | sort'
+}
+
+@test "C8: 200,000 entries: the shim takes no more than 24 MiB for them" {
+    requires root
+    local plain mode
+    mkdir mount
+    mount -t tmpfs none mount
+    mkdir mount/d
+    (cd mount/d && seq -f '%06.0f' 200000 | xargs touch)
+    plain=$("$LISTING" memory mount/d)
+    for mode in auto strict; do
+        rm -f record
+        run -0 env USHIM_FORCE=1 USHIM_STATS="$PWD/record" USHIM_MODE=$mode \
+            LD_PRELOAD="$LIB" "$LISTING" memory mount/d
+        asked_in_play $mode 10000
+        echo "$mode: $((output - plain)) KiB more than $plain"
+        [ "$((output - plain))" -lt $((24 * 1024)) ]
+    done
+    umount mount
+}
