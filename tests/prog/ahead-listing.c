@@ -185,24 +185,28 @@ static void faults(const char *directory)
 
 		memcpy(at, entry->d_name, length);
 		errno = 4321;
-		switch (i++ % 8) {
-		case 5:
-			stat_print("path nowhere", fstatat(dirfd(stream), memory + page, &stat, 0),
-				   &stat);
-			break;
+		switch (i++ % 12) {
 		case 6:
-			stat_print("result nowhere",
-				   fstatat(dirfd(stream), at, (struct stat *)(memory + page), 0),
-				   &stat);
-			stat_print("result half way",
-				   fstatat(dirfd(stream), at, (struct stat *)(memory + page - 64), 0),
-				   &stat);
-			stat_print("result read-only",
-				   fstatat(dirfd(stream), at, (struct stat *)(long)faults, 0), &stat);
 			break;
 		case 7:
+			stat_print("path nowhere", fstatat(dirfd(stream), memory + page, &stat, AT_SYMLINK_NOFOLLOW),
+				   &stat);
+			break;
+		case 5:
+			stat_print("result nowhere",
+				   fstatat(dirfd(stream), at, (struct stat *)(memory + page), AT_SYMLINK_NOFOLLOW),
+				   &stat);
+			stat_print("result half way",
+				   fstatat(dirfd(stream), at, (struct stat *)(memory + page - 64),
+					   AT_SYMLINK_NOFOLLOW),
+				   &stat);
+			stat_print("result read-only",
+				   fstatat(dirfd(stream), at, (struct stat *)(long)faults,
+					   AT_SYMLINK_NOFOLLOW), &stat);
+			break;
+		case 11:
 			at[length - 1] = 'x'; /* no end */
-			stat_print("path without end", fstatat(dirfd(stream), at, &stat, 0), &stat);
+			stat_print("path without end", fstatat(dirfd(stream), at, &stat, AT_SYMLINK_NOFOLLOW), &stat);
 			break;
 		default:
 			ask(stream, at);

@@ -94,6 +94,25 @@ opened_before_gone() {
     done
 }
 
+@test "C1: what was opened ahead is closed before the program unlinks it" {
+    requires perl
+    local mode
+    for mode in auto strict; do
+        rm -rf back/d
+        files 120 back/d
+        slowly --delay=open:20ms
+        # shellcheck disable=SC2016
+        USHIM_FORCE=1 ahead $mode perl -e '
+            opendir D, "slow/d"; @n = map "slow/d/$_", grep !/^\./, readdir D;
+            while (@n > 4) { # reads some, then the next ones are not wanted any more
+                for (splice @n, 0, 3) { open F, "<", $_; @x = <F>; close F }
+                unlink splice @n, 0, 4 }'
+        umount slow
+        [ "$(total .fetched)" -gt 0 ]
+        opened_before_gone
+    done
+}
+
 @test "C1: lists read with getline on slow storage: tar -T -, du --files0-from=-, cpio -p" {
     local mode
     files 60 back/d
@@ -164,7 +183,7 @@ opened_before_gone() {
 
 @test "C1: no FIFO, device or socket in a directory is ever opened ahead" {
     requires fuse
-    local mode
+    local mode writers=()
     files 60 back/d
     for i in 5 15 25 35 45; do
         mkfifo "back/d/file${i}0-fifo"
@@ -174,7 +193,16 @@ opened_before_gone() {
     done
     for mode in auto strict; do
         slowly
+        # Who writes to a FIFO waits until somebody opens it for reading.
+        for i in slow/d/*-fifo; do
+            timeout 20 bash -c 'echo >"$1"; touch noticed' - "$i" 3>&- &
+            writers+=($!)
+        done
         ahead $mode grep -r -D skip contents slow/d >out
+        [ ! -e noticed ] || fail "a FIFO was opened"
+        kill "${writers[@]}"
+        wait "${writers[@]}" || :
+        writers=()
         umount slow
         [ "$(wc -l <out)" -eq 60 ]
         [ "$(total .fetched)" -gt 0 ]
