@@ -69,7 +69,7 @@ static mode_t descriptor_kind(int fd)
 static void interruptions_settle(struct ahead *ahead)
 {
 	answers_release(ahead, -1);
-	contents_settle(ahead);
+	contents_settle(ahead, CONTENTS_SETTLE_MS);
 }
 
 /* Input: somebody may have told us something. */
@@ -138,7 +138,7 @@ static void effect_other(struct ahead *ahead, enum op op)
 	enum op_class class = table_op_class(op);
 
 	if (op_destroys(op))
-		contents_settle(ahead);
+		contents_settle(ahead, CONTENTS_SETTLE_MS);
 	if (class == CLASS_PROCESS && order == ORDER_INOUT)
 		interruptions_settle(ahead);
 	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) || op_lends(op) ||

@@ -24,7 +24,6 @@ enum {
 	CHAIN = 3,              /* entries a file takes in the ring */
 	PROBE_EVERY = 64,       /* files: one is left cold, to see whether this still pays */
 	SETTLE_SLICE_MS = 20,
-	SETTLE_MOST_MS = 2000,
 	/* Parts of a token. */
 	PART_OPEN = 0,
 	PART_READ = 1,
@@ -175,10 +174,10 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 	signals_release(&held);
 }
 
-void contents_settle(struct ahead *ahead)
+void contents_settle(struct ahead *ahead, unsigned most_ms)
 {
 	struct ring *ring = ahead_ring();
-	uint64_t end = clock_ns() + SETTLE_MOST_MS * UINT64_C(1000000);
+	uint64_t end = clock_ns() + most_ms * UINT64_C(1000000);
 	struct signals_held held;
 
 	answers_reap(ahead);

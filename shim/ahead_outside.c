@@ -16,6 +16,7 @@
 #include "process.h"
 #include "real.h"
 #include "ring.h"
+#include "signals.h"
 #include "stats.h"
 #include "thread.h"
 
@@ -23,6 +24,7 @@
 
 enum {
 	WINDOW_FIRST = 8,
+	SETTLE_AT_END_MS = 100,
 	SAMPLES_FIRST = 4, /* questions timed when the program starts */
 	READS_OTHER = 16,  /* reads of something else after which one is awaited no more */
 	OPENS_BETWEEN = 8, /* opens between two that are timed, while they are fast */
@@ -145,14 +147,19 @@ uint64_t read_open_ns(void)
 	return awaited.open_ns;
 }
 
-/* Settles the account of what was asked and never used. */
+/*
+ * At the end of the process image: what is in flight is let land, within reason, because a
+ * file still open there would keep a file system from being unmounted; and the account of
+ * what was asked and never used is settled.
+ */
 static void settle(void)
 {
 	struct ahead *ahead = ahead_root();
 
 	if (!ahead || !outside.in || !process_owns_memory())
 		return;
-	answers_reap(ahead);
+	contents_settle(ahead, SETTLE_AT_END_MS);
+	answers_release(ahead, -1);
 	answers_drop(ahead, NULL);
 }
 
@@ -226,6 +233,7 @@ static void go_in(void)
 	if (outside.in || outside.given_up || process_threaded() || !process_owns_memory())
 		return;
 	thread_enter(&held);
+	signals_note_change(); /* handlers set while nobody looked */
 	outside.given_up = !ring_make() || !root_make();
 	if (!outside.given_up) {
 		operands_take(root);

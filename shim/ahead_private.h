@@ -243,8 +243,9 @@ void answers_reap(struct ahead *ahead);
 /* Reads ahead the files behind PLACE of SWEEP. */
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
 
-/* Waits until nothing opened ahead is open any more. */
-void contents_settle(struct ahead *ahead);
+/* Waits until nothing opened ahead is open any more, at most MOST_MS. */
+void contents_settle(struct ahead *ahead, unsigned most_ms);
+#define CONTENTS_SETTLE_MS 2000
 void contents_done(struct ahead *ahead, uint64_t token, int result);
 
 /* Tokens from here on are contents_done's. */

@@ -11,7 +11,7 @@ CONTRACT=$PROG/ahead-contract
 
 setup_file() {
     STORE=$(mktemp -d "$BATS_FILE_TMPDIR/XXXXXX")
-    chmod 755 "$BATS_FILE_TMPDIR" "$STORE"
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$STORE"
     mkdir "$STORE/local" "$STORE/back" "$STORE/slow"
     export STORE
     if [ -w /dev/fuse ] && [ "$(id -u)" -eq 0 ] && [ -x "$BUILD/slowfs" ]; then
