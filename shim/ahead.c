@@ -141,8 +141,8 @@ static void effect_other(struct ahead *ahead, enum op op)
 		contents_settle(ahead, CONTENTS_SETTLE_MS);
 	if (class == CLASS_PROCESS && order == ORDER_INOUT)
 		interruptions_settle(ahead);
-	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) || op_lends(op) ||
-	    (class == CLASS_HANDLE && order == ORDER_NAME))
+	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) ||
+	    op_lends(op) || (class == CLASS_HANDLE && order == ORDER_NAME))
 		ahead->epoch++;
 	if (class == CLASS_HANDLE || order == ORDER_INOUT)
 		opened_forget(ahead);

@@ -9,7 +9,8 @@
 
 /*
  * Writes "ushim: ", the null-terminated list of PARTS and a newline with one write(2) to
- * descriptor 2, cut to one kilobyte, control characters as '?'. Says nothing where descriptor 2 is closed.
+ * descriptor 2, cut to one kilobyte, control characters as '?'. Says nothing where descriptor 2
+ * is closed.
  */
 void diag_line(const char *const *parts);
 

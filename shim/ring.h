@@ -21,7 +21,8 @@ struct statx;
  * Makes a ring for the calling thread with ENTRIES submission entries (rounded by the
  * kernel), polled by a kernel thread that sleeps after SQPOLL_MS idle milliseconds if that is
  * not 0. 0 and *RING, or a negative errno: -EPERM and -ENOSYS (refused, also by a seccomp
- * filter in force), -EOPNOTSUPP (under valgrind), -ENOMEM (memlock), -EXDEV (the address space is borrowed).
+ * filter in force), -EOPNOTSUPP (under valgrind), -ENOMEM (memlock), -EXDEV (the address space
+ * is borrowed).
  */
 int ring_open(struct ring **ring, unsigned entries, unsigned sqpoll_ms);
 
