@@ -2,7 +2,7 @@
  *
  * Outside: nothing is asked ahead. What this costs is what every program on warm storage
  * pays, so it is little: after a directory was opened one question is timed, and one opening
- * of a file in nine with its first read. The clock is read without a system call (vDSO).
+ * of a file with its first read. The clock is read without a system call (vDSO).
  */
 #include "ahead_private.h"
 
@@ -27,14 +27,14 @@ enum {
 	SETTLE_AT_END_MS = 100,
 	SAMPLES_FIRST = 4, /* questions timed when the program starts */
 	READS_OTHER = 16,  /* reads of something else after which one is awaited no more */
-	OPENS_BETWEEN = 8, /* opens between two that are timed, while they are fast */
+	OPENS_FIRST = 8,   /* opens timed when the program starts; then one a directory */
 };
 
 /* Ordinary memory, so that children inherit what was learned. */
 static struct {
 	struct governor stat, contents;
 	unsigned stat_samples; /* timed questions still to come */
-	unsigned opens_left;   /* opens until the next timed one */
+	unsigned open_samples; /* timed opens still to come */
 	bool given_up;
 	bool in; /* ushim_armed is as for going ahead */
 } outside;
@@ -61,6 +61,7 @@ static struct ahead *root;
 
 static const enum op stat_ops[] = {OP_STAT,  OP_LSTAT,  OP_FSTATAT, OP_STATX,
 				   OP_XSTAT, OP_LXSTAT, OP_FXSTATAT};
+static const enum op open_ops[] = {OP_OPEN, OP_OPENAT, OP_OPEN_2, OP_OPENAT_2, OP_FOPEN};
 static const enum op read_ops[] = {OP_READ,    OP_READ_CHK, OP_PREAD, OP_PREAD_CHK,
 				   OP_COPY_FILE_RANGE};
 static const enum op stream_ops[] = {OP_FREAD,   OP_FREAD_CHK, OP_FGETS, OP_FGETS_CHK,
@@ -76,10 +77,11 @@ bool outside_needs(enum op op)
 	switch ((int)kind_of(op)) {
 	case KIND_OPENDIR:
 	case KIND_FDOPENDIR:
-	case KIND_OPEN:
-	case KIND_FOPEN:
 	case KIND_MMAP:
 		return true;
+	case KIND_OPEN:
+	case KIND_FOPEN:
+		return outside.open_samples > 0;
 	case KIND_STAT:
 		return outside.stat_samples > 0;
 	case KIND_READ:
@@ -112,6 +114,12 @@ static void stat_sampling(unsigned samples)
 {
 	outside.stat_samples = samples;
 	ops_arm(stat_ops, sizeof(stat_ops) / sizeof(*stat_ops), samples > 0);
+}
+
+static void open_sampling(unsigned samples)
+{
+	outside.open_samples = samples;
+	ops_arm(open_ops, sizeof(open_ops) / sizeof(*open_ops), samples > 0);
 }
 
 void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
@@ -173,6 +181,7 @@ void ahead_begin(int argc, char **argv)
 	}
 	stats_before_write(settle);
 	outside.stat_samples = SAMPLES_FIRST;
+	outside.open_samples = OPENS_FIRST;
 	outside.stat.forced = outside.stat.in = config.force;
 	outside.contents.forced = outside.contents.in = config.force;
 }
@@ -254,6 +263,7 @@ void outside_go_out(void)
 		answers_drop(ahead, NULL);
 	}
 	stat_sampling(0);
+	open_sampling(0);
 	read_await(-1, false, false, 0);
 	engine_arm(false);
 }
@@ -282,6 +292,8 @@ static void outside_directory(int fd)
 {
 	if (!outside.stat_samples)
 		stat_sampling(1);
+	if (!outside.open_samples)
+		open_sampling(1);
 	if (outside.stat.slow && names_network(fd))
 		governor_prior(&outside.stat);
 }
@@ -314,14 +326,12 @@ static bool outside_open(const struct passage *passage)
 	uint64_t ns;
 	long fd;
 
-	if (outside.opens_left > 0) {
-		outside.opens_left--;
+	if (!outside.open_samples)
 		return false;
-	}
 	if (!stream && (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE ||
 			!files_flags_read(call.flags)))
 		return false;
-	outside.opens_left = OPENS_BETWEEN;
+	open_sampling(outside.open_samples - 1);
 	*passage->value = fd = passage_time(passage, &ns);
 	if (stream)
 		fd = *passage->value ? fileno((struct _IO_FILE *)*passage->value) : -1;
@@ -338,8 +348,8 @@ static bool outside_read(const struct passage *passage)
 		return false;
 	*passage->value = passage_time(passage, &ns);
 	governor_plain(&outside.contents, read_open_ns() + ns);
-	if (outside.contents.slow)
-		outside.opens_left = 0;
+	if (outside.contents.slow && !outside.open_samples)
+		open_sampling(1);
 	return true;
 }
 
