@@ -13,39 +13,6 @@
 #include "thread.h"
 #include "watch.h"
 
-struct ring *ahead_ring(void)
-{
-	return thread_self.stage == THREAD_RING && ring_survived(thread_self.ring) && !ring_ceded()
-		       ? thread_self.ring
-		       : NULL;
-}
-
-/* A signal handler that runs meanwhile, or libc calling back, is as free as without us. */
-long passage_make(const struct passage *passage)
-{
-	unsigned depth = thread_self.depth;
-	bool held;
-	long value;
-
-	thread_self.depth = 0;
-	held = signals_let();
-	value = watch_call_real(passage->sym, passage->regs);
-	signals_let_no_more(held);
-	thread_self.depth = depth;
-	return value;
-}
-
-long passage_time(const struct passage *passage, uint64_t *ns)
-{
-	uint64_t before = clock_ns();
-	long value = passage_make(passage);
-	int saved = errno;
-
-	*ns = clock_ns() - before;
-	errno = saved;
-	return value;
-}
-
 bool ahead_needs(enum op op, bool in)
 {
 	return in ? kind_of(op) != KIND_OTHER || table_op_order(op) != ORDER_FREE

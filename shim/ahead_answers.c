@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "config.h"
 #include "ring.h"
@@ -55,16 +54,11 @@ static void answer_waste(struct ahead *ahead, struct answer *answer)
 	}
 }
 
-static void answer_arrived(uint64_t token, int result)
+void answer_arrived(uint64_t token, int result)
 {
 	struct ahead *ahead = ahead_root();
-	struct answer *answer;
+	struct answer *answer = &ahead->answers[token];
 
-	if (token >= CONTENTS_TOKEN) {
-		contents_done(ahead, token, result);
-		return;
-	}
-	answer = &ahead->answers[token];
 	ahead->flying--;
 	trace_flight((unsigned)token, "statx", answer->asked_ns, clock_ns());
 	answer->result = result;
@@ -84,11 +78,11 @@ static void answer_arrived(uint64_t token, int result)
 
 void answers_reap(struct ahead *ahead)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 
 	if (!ring || !(ahead->flying || ahead->fetching))
 		return;
-	ring_reap(ring, answer_arrived);
+	flight_reap(ring);
 	ahead->last_reap_ns = clock_ns();
 }
 
@@ -124,7 +118,7 @@ static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep 
 		return false;
 	answer->probe = probe;
 	question_fill(ahead, &call, fd, path, answer);
-	if (!ring_queue(ring, &call, (uint64_t)(answer - ahead->answers)))
+	if (!flight_queue(ring, &call, FLIGHT_ANSWER, (uint64_t)(answer - ahead->answers)))
 		return false;
 	answer->state = ANSWER_FLYING;
 	answer->orphan = answer->first = false;
@@ -206,7 +200,7 @@ static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *
 
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 	unsigned busy = ahead->flying < config.depth ? ahead->flying : config.depth;
 	unsigned window = ahead->habit.window, ahead_now;
 	struct signals_held held;
@@ -229,7 +223,7 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
 		   int fd)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 	struct signals_held held;
 
 	if (sweep->probed <= place)
@@ -252,7 +246,7 @@ void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uin
 
 bool answers_await(struct ahead *ahead, struct answer *answer)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 	struct signals_held held;
 	int waited = 0;
 	bool due = false;
@@ -287,11 +281,12 @@ static bool answer_young(const struct answer *answer)
 bool answers_servable(struct ahead *ahead, const struct answer *answer)
 {
 	const struct statx *statx = &answer->statx;
+	const struct identity identity = identity_of(statx);
 
 	return config.mode == MODE_AUTO && answer->result == 0 && answer->epoch == ahead->epoch &&
 	       !(statx->stx_attributes & STATX_ATTR_AUTOMOUNT) && answer_young(answer) &&
 	       !signals_handled() &&
-	       !opened_has(ahead, makedev(statx->stx_dev_major, statx->stx_dev_minor), statx->stx_ino);
+	       !opened_has(ahead, &identity);
 }
 
 void answers_use(struct ahead *ahead, struct answer *answer)
@@ -334,7 +329,7 @@ static bool flying_from(const struct ahead *ahead, int fd)
  */
 void answers_release(struct ahead *ahead, int fd)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 	uint64_t end = clock_ns() + RELEASE_MOST_MS * UINT64_C(1000000);
 	struct signals_held held;
 

@@ -32,12 +32,12 @@ enum {
 
 static uint64_t token_of(unsigned slot, unsigned part)
 {
-	return CONTENTS_TOKEN | slot << 2 | part;
+	return slot << 2 | part;
 }
 
 static int slot_take(struct ahead *ahead)
 {
-	for (int slot = 0; slot < AHEAD_SLOTS; slot++)
+	for (int slot = 0; slot < FLIGHT_SLOTS; slot++)
 		if (!(ahead->fetch_slots >> slot & 1)) {
 			ahead->fetch_slots |= UINT32_C(1) << slot;
 			return slot;
@@ -46,9 +46,10 @@ static int slot_take(struct ahead *ahead)
 }
 
 /* The last entry of a chain completes whatever became of the first (ECANCELED). */
-void contents_done(struct ahead *ahead, uint64_t token, int result)
+void contents_done(uint64_t token, int result)
 {
-	unsigned slot = token >> 2 & (AHEAD_SLOTS - 1);
+	struct ahead *ahead = ahead_root();
+	unsigned slot = token >> 2 & (FLIGHT_SLOTS - 1);
 
 	if ((token & 3) == PART_OPEN && result == -EPERM)
 		ahead->no_noatime = true;
@@ -73,17 +74,17 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 	call.path = path;
 	call.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | noatime;
 	call.linked = true;
-	ring_queue(ring, &call, token_of((unsigned)slot, PART_OPEN));
+	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_OPEN));
 	call.opcode = OPCODE_READ;
 	call.data = ahead->scratch;
 	call.length = FETCH_BYTES;
 	/* A short read breaks a link; the file has to be closed all the same. */
 	call.linked = false;
 	call.hard_linked = true;
-	ring_queue(ring, &call, token_of((unsigned)slot, PART_READ));
+	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_READ));
 	call.opcode = OPCODE_CLOSE;
 	call.hard_linked = false;
-	ring_queue(ring, &call, token_of((unsigned)slot, PART_CLOSE));
+	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_CLOSE));
 	ahead->fetching++;
 	ahead->fetch_ns[slot] = clock_ns();
 	stats_ring(RING_STAT_FETCHED);
@@ -151,7 +152,7 @@ static uint32_t fetch_window(const struct ahead *ahead)
 
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 	struct chains chains = {.count = 0};
 	uint32_t window = fetch_window(ahead);
 	struct signals_held held;
@@ -176,7 +177,7 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 
 void contents_settle(struct ahead *ahead, unsigned most_ms)
 {
-	struct ring *ring = ahead_ring();
+	struct ring *ring = flight_ring();
 	uint64_t end = clock_ns() + most_ms * UINT64_C(1000000);
 	struct signals_held held;
 

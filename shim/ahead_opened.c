@@ -7,7 +7,6 @@
 #include "ahead_private.h"
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 
 #include "listing.h"
 #include "sys.h"
@@ -16,23 +15,21 @@ enum {
 	DESCRIPTORS_LOOKED_AT = 1024, /* where there is no /proc to name them */
 };
 
-static bool descriptor_identity(int fd, uint64_t *device, uint64_t *inode)
+/* From the kernel's cache: this must not wait for the storage. */
+static bool descriptor_identity(int fd, struct identity *identity)
 {
 	struct statx statx;
 
-	/* From the kernel's cache: this must not wait for the storage. */
-	if (sys(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
-		&statx) != 0)
+	if (descriptor_statx(fd, STATX_TYPE | STATX_INO, &statx) != 0)
 		return false;
-	*device = makedev(statx.stx_dev_major, statx.stx_dev_minor);
-	*inode = statx.stx_ino;
+	*identity = identity_of(&statx);
 	return S_ISREG(statx.stx_mode) || S_ISDIR(statx.stx_mode);
 }
 
-static bool opened_known(const struct ahead *ahead, uint64_t device, uint64_t inode)
+static bool opened_known(const struct ahead *ahead, const struct identity *identity)
 {
 	for (unsigned i = 0; i < ahead->opened_count; i++)
-		if (ahead->opened[i].inode == inode && ahead->opened[i].device == device)
+		if (identity_same(&ahead->opened[i], identity))
 			return true;
 	return false;
 }
@@ -40,19 +37,18 @@ static bool opened_known(const struct ahead *ahead, uint64_t device, uint64_t in
 /* False if FD is no file or directory. */
 static bool opened_insert(struct ahead *ahead, int fd)
 {
-	uint64_t device, inode;
+	struct identity identity;
 
-	if (!descriptor_identity(fd, &device, &inode))
+	if (!descriptor_identity(fd, &identity))
 		return false;
-	if (opened_known(ahead, device, inode))
+	if (opened_known(ahead, &identity))
 		return true;
 	if (ahead->opened_count == AHEAD_OPENED) {
 		ahead->epoch++; /* so that nothing older is served, and */
 		ahead->opened_count = 0;
 		ahead->opened_stale = true; /* what is still open is found again */
 	}
-	ahead->opened[ahead->opened_count].device = device;
-	ahead->opened[ahead->opened_count++].inode = inode;
+	ahead->opened[ahead->opened_count++] = identity;
 	return true;
 }
 
@@ -102,11 +98,11 @@ bool opened_add(struct ahead *ahead, int fd)
 	return fd >= 0 && opened_insert(ahead, fd);
 }
 
-bool opened_has(struct ahead *ahead, uint64_t device, uint64_t inode)
+bool opened_has(struct ahead *ahead, const struct identity *identity)
 {
 	if (ahead->opened_stale)
 		opened_look(ahead);
-	return ahead->opened_stale || opened_known(ahead, device, inode);
+	return ahead->opened_stale || opened_known(ahead, identity);
 }
 
 void opened_forget(struct ahead *ahead)

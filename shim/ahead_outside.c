@@ -222,17 +222,12 @@ static bool root_make(void)
 	return true;
 }
 
+/* The ring, which other modules may have made. */
 static bool ring_make(void)
 {
-	int why = 0;
-
-	if (ahead_ring())
-		return true;
-	if (thread_ring(&why))
-		ring_widen(thread_self.ring, config.depth, AHEAD_SLOTS);
-	if (why)
-		stats_ring_error(why);
-	return ahead_ring() && ring_knows(OPCODE_STATX);
+	flight_receive(FLIGHT_ANSWER, answer_arrived);
+	flight_receive(FLIGHT_CONTENTS, contents_done);
+	return flight_begin() && ring_knows(OPCODE_STATX);
 }
 
 static void go_in(void)

@@ -4,54 +4,27 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sysmacros.h>
-#include <sys/uio.h>
 
 #include "listing.h"
 #include "process.h"
 #include "sys.h"
 
-/*
- * The program's path may point nowhere; the kernel reads it for us and says so. Two pages at
- * most, so that a path at the end of a mapping is read as far as it goes.
- */
-static bool path_read(const char *from, char path[PATH_MAX])
-{
-	enum { PAGE = 4096 };
-	size_t first = PAGE - (uintptr_t)from % PAGE;
-	struct iovec to = {.iov_base = path, .iov_len = PATH_MAX};
-	struct iovec parts[2] = {
-		{.iov_base = (void *)from, .iov_len = first},
-		{.iov_base = (void *)(from + first), .iov_len = PATH_MAX - first},
-	};
-	long got = sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, parts, 2, 0);
-
-	return got > 0 && memchr(path, '\0', (size_t)got) != NULL;
-}
-
 /* Splits at the last slash. A path that ends in one, "." and ".." are nobody's entries. */
 static bool place_split(struct place *place)
 {
-	const char *slash = strrchr(place->path, '/');
-
-	place->name = slash ? slash + 1 : place->path;
+	place->name = path_split(place->path, &place->prefix_length);
 	place->name_length = strlen(place->name);
-	place->prefix_length = slash ? (size_t)(slash - place->path) : 0;
-	while (place->prefix_length > 1 && place->path[place->prefix_length - 1] == '/')
-		place->prefix_length--;
 	return place->name_length && !name_is_self(place->name) &&
-	       !(slash && place->prefix_length == 0);
+	       !(place->prefix_length == 1 && place->path[0] == '/');
 }
 
-static bool directory_identity(int fd, uint64_t *device, uint64_t *inode)
+static bool directory_identity(int fd, struct identity *identity)
 {
 	struct statx statx;
 
-	if (sys(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
-		&statx) != 0 || !S_ISDIR(statx.stx_mode))
+	if (descriptor_statx(fd, STATX_TYPE | STATX_INO, &statx) != 0 || !S_ISDIR(statx.stx_mode))
 		return false;
-	*device = makedev(statx.stx_dev_major, statx.stx_dev_minor);
-	*inode = statx.stx_ino;
+	*identity = identity_of(&statx);
 	return true;
 }
 
@@ -73,14 +46,14 @@ static struct sweep *sweep_of_prefix(struct ahead *ahead, const struct place *pl
 /* By what the descriptor is now: numbers are reused, and closed behind our back. */
 struct sweep *place_of_descriptor(struct ahead *ahead, int fd)
 {
-	uint64_t device, inode;
+	struct identity identity;
 
-	if (!directory_identity(fd, &device, &inode))
+	if (!directory_identity(fd, &identity))
 		return NULL;
 	for (int i = 0; i < SWEEPS; i++) {
 		struct sweep *sweep = &ahead->sweeps[i];
 
-		if (sweep->used && sweep->inode == inode && sweep->device == device)
+		if (sweep->used && identity_same(&sweep->identity, &identity))
 			return sweep;
 	}
 	return NULL;
@@ -132,10 +105,10 @@ static void prefix_keep(struct sweep *sweep, int prefix_fd, const char *prefix, 
 static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const char *prefix,
 			       size_t length)
 {
-	uint64_t device, inode;
+	struct identity identity;
 	struct sweep *sweep;
 
-	if (!directory_identity(fd, &device, &inode))
+	if (!directory_identity(fd, &identity))
 		return NULL;
 	sweep = place_of_descriptor(ahead, fd);
 	if (!sweep)
@@ -144,8 +117,7 @@ static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const
 	if (sweep == ahead->operands)
 		ahead->operands = NULL;
 	sweep_begin(sweep);
-	sweep->device = device;
-	sweep->inode = inode;
+	sweep->identity = identity;
 	while (length > 1 && prefix[length - 1] == '/')
 		length--;
 	if (length)
@@ -243,10 +215,10 @@ void place_spelled_forget(struct ahead *ahead)
 uint64_t place_where(const struct place *place)
 {
 	uint64_t hash = UINT64_C(14695981039346656037);
-	uint64_t device = 0, inode = 0;
+	struct identity identity;
 
-	if (!place->prefix_length && directory_identity(place->fd, &device, &inode))
-		return inode ^ device << 32;
+	if (!place->prefix_length && directory_identity(place->fd, &identity))
+		return identity.inode ^ identity.device << 32;
 	for (size_t i = 0; i < place->prefix_length; i++)
 		hash = (hash ^ (unsigned char)place->path[i]) * UINT64_C(1099511628211);
 	return hash;

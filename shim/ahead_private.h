@@ -13,14 +13,16 @@
 #include "ahead_kind.h"
 #include "call.h"
 #include "clock.h"
+#include "flight.h"
 #include "governor.h"
+#include "passage.h"
+#include "path.h"
 #include "sweep.h"
 
 enum {
 	AHEAD_ANSWERS = 256, /* slots: in flight, or waiting for the program */
 	AHEAD_OPENED = 256,  /* inodes remembered as open here */
 	AHEAD_SPELLED = 64 * 1024,
-	AHEAD_SLOTS = 32, /* direct descriptors: files being read ahead */
 };
 
 enum answer_state {
@@ -77,15 +79,13 @@ struct ahead {
 	unsigned fetching; /* files being read ahead */
 	bool opened_stale; /* descriptors came from somewhere unseen */
 	unsigned opened_count;
-	struct {
-		uint64_t device, inode;
-	} opened[AHEAD_OPENED];
+	struct identity opened[AHEAD_OPENED];
 	struct sweep *operands;
 	uint64_t unlisted; /* directory of the last question in a place nobody listed */
 	unsigned unlisted_run;
 	bool no_noatime;      /* O_NOATIME was refused here */
 	uint32_t fetch_slots; /* direct descriptors in use, as bits */
-	uint64_t fetch_ns[AHEAD_SLOTS]; /* when each was submitted */
+	uint64_t fetch_ns[FLIGHT_SLOTS]; /* when each was submitted */
 	char *scratch;        /* where contents read ahead go: nobody reads them there */
 	struct place place;   /* the one being looked at: too big for a small signal stack */
 	size_t spelled_used;  /* paths of queued questions: the kernel reads them at the flush */
@@ -94,33 +94,9 @@ struct ahead {
 	struct sweep sweeps[SWEEPS];
 };
 
-/* A call on its way through the module. */
-struct passage {
-	enum op op;
-	enum sym sym;
-	const struct regs *regs;
-	long *value;         /* the call's, where it was answered or made here */
-	enum reason *reason; /* and how */
-};
-
 /* The one thing wanted of stdio, declared here because nothing else may be (fileno(3)). */
 struct _IO_FILE;
 int fileno(struct _IO_FILE *stream);
-
-/* Makes the program's own call, with the depth as the program has it. */
-long passage_make(const struct passage *passage);
-
-/* The same, and how long it took. */
-long passage_time(const struct passage *passage, uint64_t *ns);
-
-/* The ring, or null. */
-struct ring *ahead_ring(void);
-
-/* "." and "..", which are nobody's entries. */
-static inline bool name_is_self(const char *name)
-{
-	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
-}
 
 /* ---- ahead_outside.c: while nothing is asked ahead ---- */
 
@@ -235,6 +211,9 @@ void answers_drop(struct ahead *ahead, const struct sweep *sweep);
 /* Descriptor FD (or any, if negative) is about to mean something else. */
 void answers_release(struct ahead *ahead, int fd);
 
+/* As the receiver of FLIGHT_ANSWER. */
+void answer_arrived(uint64_t token, int result);
+
 /* Picks up what has arrived. */
 void answers_reap(struct ahead *ahead);
 
@@ -243,19 +222,18 @@ void answers_reap(struct ahead *ahead);
 /* Reads ahead the files behind PLACE of SWEEP. */
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
 
+/* As the receiver of FLIGHT_CONTENTS. */
+void contents_done(uint64_t token, int result);
+
 /* Waits until nothing opened ahead is open any more, at most MOST_MS. */
 void contents_settle(struct ahead *ahead, unsigned most_ms);
 #define CONTENTS_SETTLE_MS 2000
-void contents_done(struct ahead *ahead, uint64_t token, int result);
-
-/* Tokens from here on are contents_done's. */
-#define CONTENTS_TOKEN (UINT64_C(1) << 32)
 
 /* ---- ahead_opened.c ---- */
 
 /* FD was opened. False if it is no file or directory. */
 bool opened_add(struct ahead *ahead, int fd);
-bool opened_has(struct ahead *ahead, uint64_t device, uint64_t inode);
+bool opened_has(struct ahead *ahead, const struct identity *identity);
 
 /* Descriptors may have come from anywhere: look again before the next answer. */
 void opened_forget(struct ahead *ahead);

@@ -13,6 +13,8 @@
  *   shim/governor.c         whether that pays
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/names.c            descriptors and file systems this process knows
+ *   shim/passage.c path.c   a call on its way through them; what its paths are
+ *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments

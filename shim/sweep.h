@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "path.h"
+
 enum {
 	SWEEPS = 16,                /* at once; the one unused longest makes room */
 	SWEEP_ENTRIES_MOST = 65536, /* larger directories are not walked ahead to their end */
@@ -40,7 +42,7 @@ struct sweep {
 	bool used;
 	uint32_t serial;        /* tells a sweep from its successor in the same place */
 	uint64_t touched;       /* for choosing which one makes room */
-	uint64_t device, inode; /* of the directory; 0 for operands */
+	struct identity identity; /* of the directory; 0 for operands */
 	int prefix_fd;          /* AT_FDCWD or a directory's number, where prefix_length > 0 */
 	uint32_t prefix_length;
 	char prefix[SWEEP_PREFIX_MOST]; /* as the program spells it, no trailing slash */

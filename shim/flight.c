@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "flight.h"
+
+#include <stddef.h>
+
+#include "config.h"
+#include "stats.h"
+#include "thread.h"
+
+enum {
+	KIND_SHIFT = 56,
+};
+
+static ring_done *receivers[FLIGHT_KINDS];
+
+struct ring *flight_ring(void)
+{
+	return thread_self.stage == THREAD_RING && ring_survived(thread_self.ring) && !ring_ceded()
+		       ? thread_self.ring
+		       : NULL;
+}
+
+bool flight_begin(void)
+{
+	int why = 0;
+
+	if (flight_ring())
+		return true;
+	if (thread_ring(&why))
+		ring_widen(thread_self.ring, config.depth, FLIGHT_SLOTS);
+	if (why)
+		stats_ring_error(why);
+	return flight_ring() != NULL;
+}
+
+void flight_receive(enum flight kind, ring_done *done)
+{
+	receivers[kind] = done;
+}
+
+bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token)
+{
+	return ring_queue(ring, call, (uint64_t)kind << KIND_SHIFT | token);
+}
+
+static void flight_landed(uint64_t token, int result)
+{
+	unsigned kind = (unsigned)(token >> KIND_SHIFT);
+
+	if (kind < FLIGHT_KINDS && receivers[kind])
+		receivers[kind](token & ((UINT64_C(1) << KIND_SHIFT) - 1), result);
+}
+
+void flight_reap(struct ring *ring)
+{
+	ring_reap(ring, flight_landed);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * flight: the one ring of auto and strict, and the operations of each module that are in
+ * flight on it.
+ *
+ * Tokens carry the kind of operation, so that whoever picks up completions hands every one to
+ * the module it belongs to.
+ */
+#ifndef USHIM_FLIGHT_H
+#define USHIM_FLIGHT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+enum flight {
+	FLIGHT_ANSWER,   /* questions asked ahead */
+	FLIGHT_CONTENTS, /* files read ahead */
+	FLIGHT_COMMAND,  /* commands acknowledged, and what they are prepared with */
+	FLIGHT_DURABLE,  /* fsyncs started together */
+	FLIGHT_KINDS,
+};
+
+/* Direct descriptors: files being read ahead. */
+#define FLIGHT_SLOTS 32
+
+/* Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none. */
+bool flight_begin(void);
+
+/* The ring, or null. */
+struct ring *flight_ring(void);
+
+/* DONE is called with the token of every completion of its kind. */
+void flight_receive(enum flight kind, ring_done *done);
+
+/* As ring_queue, with a TOKEN below 2^56 of KIND's own. */
+bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token);
+
+/* Picks up what has arrived; makes no system call. */
+void flight_reap(struct ring *ring);
+
+#endif

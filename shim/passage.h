@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * passage: a call on its way through the modules of auto and strict.
+ */
+#ifndef USHIM_PASSAGE_H
+#define USHIM_PASSAGE_H
+
+#include <stdint.h>
+
+#include "call.h"
+#include "engine.h"
+
+struct passage {
+	enum op op;
+	enum sym sym;
+	const struct regs *regs;
+	long *value;         /* the call's, where it was answered or made here */
+	enum reason *reason; /* and how */
+};
+
+/*
+ * Makes the program's own call, with the depth as the program has it: a signal handler that
+ * runs meanwhile, or libc calling back, is as free as without us.
+ */
+long passage_make(const struct passage *passage);
+
+/* The same, and how long it took. */
+long passage_time(const struct passage *passage, uint64_t *ns);
+
+#endif

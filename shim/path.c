@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "path.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+
+#include "sys.h"
+
+struct identity identity_of(const struct statx *statx)
+{
+	return (struct identity){makedev(statx->stx_dev_major, statx->stx_dev_minor),
+				 statx->stx_ino};
+}
+
+/* Two pages at most, so that a path at the end of a mapping is read as far as it goes. */
+bool path_read(const char *from, char path[PATH_MAX])
+{
+	enum { PAGE = 4096 };
+	size_t first = PAGE - (uintptr_t)from % PAGE;
+	struct iovec to = {.iov_base = path, .iov_len = PATH_MAX};
+	struct iovec parts[2] = {
+		{.iov_base = (void *)from, .iov_len = first},
+		{.iov_base = (void *)(from + first), .iov_len = PATH_MAX - first},
+	};
+	long got = sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, parts, 2, 0);
+
+	return got > 0 && memchr(path, '\0', (size_t)got) != NULL;
+}
+
+const char *path_split(const char *path, size_t *directory)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	*directory = slash && !length ? 1 : length;
+	return slash ? slash + 1 : path;
+}
+
+int path_statx(int fd, const char *path, int flags, unsigned mask, struct statx *statx)
+{
+	return (int)sys(SYS_statx, fd, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, mask,
+			statx);
+}
+
+int descriptor_statx(int fd, unsigned mask, struct statx *statx)
+{
+	return path_statx(fd, "", AT_EMPTY_PATH, mask, statx);
+}
