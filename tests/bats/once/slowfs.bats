@@ -230,6 +230,20 @@ stat_all() {
     [ "$(cat "$MNT"/many/* | sort -n)" = "$(seq 600)" ]
 }
 
+@test "knowing more files makes nobody wait for a larger descriptor table" {
+    local before pid
+    seq -f "$BACK/f%g" 1500 | xargs touch
+    "$BUILD/slowfs" --foreground "$BACK" "$MNT" &
+    pid=$!
+    until mountpoint -q "$MNT"; do sleep 0.05; done
+    before=$(awk '/^FDSize/ { print $2 }' /proc/$pid/status)
+    ls -l "$MNT" >/dev/null
+    [ "$(find /proc/$pid/fd | wc -l)" -gt 1024 ] || skip "requires a higher descriptor limit"
+    [ "$(awk '/^FDSize/ { print $2 }' /proc/$pid/status)" = "$before" ]
+    umount "$MNT"
+    wait $pid
+}
+
 @test "an inode number used again is another file" {
     local i old reused=
     slowfs --node-fds=1 --entry-timeout=3600
