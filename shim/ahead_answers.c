@@ -17,6 +17,7 @@ enum {
 	AWAIT_SLICE_MS = 20,
 	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
 	RELEASE_MOST_MS = 100,
+	HAND_OVER_NS = 10 * 1000, /* between two questions */
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
 };
 
@@ -157,17 +158,25 @@ static void question_unask(struct ahead *ahead, struct answer *answer)
 }
 
 /*
- * Hands a question over and steps aside. The kernel wakes the first idle worker for every
- * entry (io_wq_activate_free_worker); that one has to be off the idle list before the next
- * entry comes, or it is woken for both and a sleeping worker more stays asleep: handed over
- * in one go, 50 questions of 1 ms took four rounds instead of one and a half (Linux 6.18).
+ * The kernel wakes the first idle worker for every entry (io_wq_activate_free_worker); that
+ * one has to be off the idle list before the next entry comes, or it is woken for both and a
+ * sleeping worker more stays asleep: handed over in one go, 50 questions of 1 ms took four
+ * rounds instead of one and a half (Linux 6.18). So whoever hands over steps aside, for the
+ * worker may be waiting for this very processor, and there is a moment between two.
  */
+static void hand_over_pace(struct ahead *ahead)
+{
+	while (clock_ns() - ahead->handed_ns < HAND_OVER_NS)
+		answers_reap(ahead);
+}
+
 static bool question_hand_over(struct ahead *ahead, struct ring *ring)
 {
 	int taken = ring_flush(ring);
 
 	place_spelled_forget(ahead);
 	sys(SYS_sched_yield);
+	ahead->handed_ns = clock_ns();
 	return taken == 1;
 }
 
@@ -186,6 +195,7 @@ static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *
 			continue;
 		if (sweep->next % PROBE_EVERY == PROBE_EVERY - 1)
 			continue;
+		hand_over_pace(ahead);
 		if (!question_queue(ahead, ring, sweep, entry, false, fd))
 			break;
 		if (!asked++)
@@ -234,6 +244,7 @@ void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uin
 
 		if (sweep->entries[entry].type != DT_UNKNOWN || sweep->entries[entry].answer)
 			continue;
+		hand_over_pace(ahead);
 		if (!question_queue(ahead, ring, sweep, entry, true, fd))
 			break;
 		if (!question_hand_over(ahead, ring)) {

@@ -75,6 +75,7 @@ struct ahead {
 	struct habit habit;
 	uint64_t epoch; /* answers from before it are not served */
 	uint64_t last_reap_ns;
+	uint64_t handed_ns; /* when the last question was handed to the kernel */
 	unsigned flying;   /* answers in flight */
 	unsigned fetching; /* files being read ahead */
 	bool opened_stale; /* descriptors came from somewhere unseen */
