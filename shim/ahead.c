@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "listing.h"
+#include "path.h"
 #include "process.h"
 #include "ring.h"
 #include "sys.h"
@@ -22,9 +22,9 @@ bool ahead_needs(enum op op, bool in)
 /* S_IFMT of FD, or 0. */
 static mode_t descriptor_kind(int fd)
 {
-	struct stat stat;
+	struct statx statx;
 
-	return sys(SYS_fstat, fd, &stat) == 0 ? stat.st_mode & S_IFMT : 0;
+	return descriptor_statx(fd, STATX_TYPE, &statx) == 0 ? statx.stx_mode & S_IFMT : 0;
 }
 
 /*
@@ -138,6 +138,16 @@ static void effect_nested(struct ahead *ahead, enum op op)
 	}
 }
 
+/* Calls between two of readdir that neither change a directory nor tell anybody anything. */
+static bool leaves_streams(enum op op)
+{
+	enum kind kind = kind_of(op);
+
+	return kind == KIND_STAT || kind == KIND_READLINK || kind == KIND_READDIR ||
+	       kind == KIND_READDIR_R || kind == KIND_TELLDIR ||
+	       (kind == KIND_OTHER && table_op_class(op) == CLASS_QUESTION);
+}
+
 /* With the depth above zero. */
 static bool inside(struct ahead *ahead, const struct passage *passage)
 {
@@ -227,7 +237,6 @@ bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	if (process_threaded() || ring_ceded())
 		return streams_before(NULL, &passage);
 	if (begins_thread(op)) {
-		listing_hand_over_all();
 		outside_give_up();
 		return false;
 	}
@@ -240,6 +249,8 @@ bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	if (!process_owns_memory())
 		return false;
 	thread_enter(&held);
+	if (!leaves_streams(op))
+		streams_take_back(ahead);
 	done = inside(ahead, &passage);
 	thread_leave(&held);
 	return done;

@@ -253,6 +253,7 @@ void outside_go_out(void)
 
 	outside.in = false;
 	if (ahead) {
+		streams_take_back(ahead);
 		outside.stat = ahead->stat;
 		outside.contents = ahead->contents;
 		answers_drop(ahead, NULL);

@@ -78,6 +78,8 @@ struct ahead {
 	uint64_t handed_ns; /* when the last question was handed to the kernel */
 	unsigned flying;   /* answers in flight */
 	unsigned fetching; /* files being read ahead */
+	DIR *read_on; /* a stream read on before its time, or null; */
+	uint64_t read_on_epoch, read_on_ns; /* when */
 	bool opened_stale; /* descriptors came from somewhere unseen */
 	unsigned opened_count;
 	struct identity opened[AHEAD_OPENED];
@@ -132,6 +134,9 @@ uint64_t read_open_ns(void);
 
 /* True if the call was served from a stream of ours; in and outside. AHEAD may be null. */
 bool streams_before(struct ahead *ahead, const struct passage *passage);
+
+/* What was read on before its time has not been: something happened that could change it. */
+void streams_take_back(struct ahead *ahead);
 
 /* opendir or fdopendir, made here. */
 bool streams_open(struct ahead *ahead, const struct passage *passage);

@@ -5,9 +5,11 @@
  */
 #include "ahead_private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
+#include "config.h"
 #include "listing.h"
 #include "real.h"
 #include "thread.h"
@@ -16,8 +18,11 @@ static void stream_name(void *context, const struct listing_entry *entry)
 {
 	struct sweep *sweep = context;
 
-	if (!name_is_self(entry->name))
-		sweep_add(sweep, entry->name, strlen(entry->name), entry->inode, entry->type);
+	size_t length = strlen(entry->name);
+
+	/* Known already where what was read on is read again. */
+	if (!name_is_self(entry->name) && sweep_find(sweep, entry->name, length) == SWEEP_NONE)
+		sweep_add(sweep, entry->name, length, entry->inode, entry->type);
 }
 
 /* New names have come from the kernel: take them down, and ask if that is the habit. */
@@ -34,26 +39,90 @@ static void stream_grew(struct ahead *ahead, DIR *stream, const struct listing_e
 		answers_ask(ahead, sweep, SWEEP_NONE, fd);
 }
 
-static bool stream_read(struct ahead *ahead, DIR *stream, long *value)
+void streams_take_back(struct ahead *ahead)
+{
+	if (ahead->read_on)
+		listing_take_back(ahead->read_on);
+	ahead->read_on = NULL;
+}
+
+/*
+ * ls asks about each entry while it still lists, so it waits for the storage's last word on a
+ * directory only after all of its answers. Read while these fly, that costs nothing. Only in
+ * auto, and valid as an answer is (streams_take_back, read_on_valid).
+ */
+static void stream_read_on(struct ahead *ahead, DIR *stream)
+{
+	struct sweep *sweep = place_of_descriptor(ahead, listing_descriptor(stream));
+
+	if (!sweep || !sweep->prefix_length || !ahead->flying || config.mode != MODE_AUTO ||
+	    signals_handled() || listing_is_read_on(stream))
+		return; /* (without a prefix it was made of a descriptor that others may have) */
+	streams_take_back(ahead);
+	listing_read_on(stream, stream_name, sweep);
+	ahead->read_on = stream;
+	ahead->read_on_epoch = ahead->epoch;
+	ahead->read_on_ns = clock_ns();
+}
+
+static bool read_on_valid(const struct ahead *ahead)
+{
+	return ahead->read_on_epoch == ahead->epoch &&
+	       clock_ns() - ahead->read_on_ns <= config.stale_ms * UINT64_C(1000000);
+}
+
+/* The next entry, or null, with errno untouched at the end and set after a failure. */
+static const struct listing_entry *stream_next(struct ahead *ahead, DIR *stream)
 {
 	const struct listing_entry *entry;
 	struct signals_held held;
 	bool fresh;
 	int error;
 
-	if (!listing_has(stream))
-		return false;
+	if (ahead && ahead->read_on == stream && !read_on_valid(ahead))
+		streams_take_back(ahead);
 	entry = listing_next(stream, &fresh, &error);
-	if (error) {
-		listing_hand_over(stream);
-		return false;
-	}
+	if (error && error != -ENOENT) /* removed meanwhile is the end, to libc as well */
+		errno = -error;
 	if (entry && fresh && ahead) {
 		thread_enter(&held);
 		stream_grew(ahead, stream, entry);
+		stream_read_on(ahead, stream);
 		thread_leave(&held);
 	}
-	*value = (long)entry;
+	return entry;
+}
+
+static bool stream_read(struct ahead *ahead, DIR *stream, long *value)
+{
+	if (!listing_has(stream))
+		return false;
+	listing_lock(stream);
+	*value = (long)stream_next(ahead, stream);
+	listing_unlock(stream);
+	return true;
+}
+
+/* readdir_r(stream, entry, result): into the caller's memory, as libc does it. */
+static bool stream_read_r(struct ahead *ahead, const struct regs *regs, long *value)
+{
+	DIR *stream = (DIR *)regs->arg[0];
+	struct dirent *to = (struct dirent *)regs->arg[1];
+	const struct listing_entry *entry;
+	int saved = errno;
+
+	if (!listing_has(stream))
+		return false;
+	errno = 0;
+	listing_lock(stream);
+	entry = stream_next(ahead, stream);
+	if (entry)
+		memcpy(to, entry, entry->size);
+	listing_unlock(stream);
+	*(struct dirent **)regs->arg[2] = entry ? to : NULL;
+	*value = errno;
+	if (!errno)
+		errno = saved;
 	return true;
 }
 
@@ -75,8 +144,7 @@ bool streams_before(struct ahead *ahead, const struct passage *passage)
 		listing_end(stream);
 		return false;
 	case KIND_READDIR_R:
-		listing_hand_over(stream);
-		return false;
+		return stream_read_r(ahead, passage->regs, passage->value);
 	case KIND_CLOSEDIR:
 		if (ahead && listing_has(stream)) {
 			thread_enter(&held);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "process.h"
-#include "real.h"
 #include "sys.h"
 
 enum {
@@ -22,9 +21,15 @@ struct listing {
 	char *buffer;
 	size_t length, at;
 	int64_t position;
+	bool locked;
+	/* What follows, where it was read on. */
+	bool read_on;
+	char *later;
+	size_t later_length;
+	long before, behind; /* positions of the open file before and after that */
 };
 
-static struct listing listings[STREAMS];
+static struct listing listings[STREAMS]; /* only the first thread adds any, while it is alone */
 static unsigned used;
 
 static struct listing *listing_of(const DIR *stream)
@@ -62,6 +67,7 @@ bool listing_begin(DIR *stream, int fd)
 	listing->stream = stream;
 	listing->fd = fd;
 	listing->length = listing->at = 0;
+	listing->locked = listing->read_on = false;
 	listing->position = sys(SYS_lseek, fd, 0, SEEK_CUR);
 	if (listing->position != 0) { /* fdopendir in the middle: libc reads from there */
 		listing->stream = NULL;
@@ -85,6 +91,27 @@ static long listing_fill(struct listing *listing)
 	return length;
 }
 
+static void buffers_swap(struct listing *listing)
+{
+	char *read = listing->buffer;
+
+	listing->buffer = listing->later;
+	listing->later = read;
+	listing->length = listing->later_length;
+	listing->at = 0;
+	listing->read_on = false;
+}
+
+/* More entries; 0 at the end, or a negative errno. */
+static long listing_more(struct listing *listing, bool *fresh)
+{
+	*fresh = !listing->read_on;
+	if (!listing->read_on)
+		return listing_fill(listing);
+	buffers_swap(listing);
+	return (long)listing->length;
+}
+
 const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error)
 {
 	struct listing *listing = listing_of(stream);
@@ -94,9 +121,8 @@ const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error)
 	*error = 0;
 	do {
 		if (listing->at >= listing->length) {
-			long length = listing_fill(listing);
+			long length = listing_more(listing, fresh);
 
-			*fresh = true;
 			*error = length < 0 ? (int)length : 0;
 			if (length <= 0)
 				return NULL;
@@ -108,14 +134,88 @@ const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error)
 	return entry;
 }
 
+static void buffer_each(const char *buffer, size_t from, size_t to,
+			void (*each)(void *context, const struct listing_entry *entry),
+			void *context)
+{
+	while (from < to) {
+		const struct listing_entry *entry = (const struct listing_entry *)(buffer + from);
+
+		if (entry->inode)
+			each(context, entry);
+		from += entry->size;
+	}
+}
+
 void listing_ahead(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
 		   void *context)
 {
 	const struct listing *listing = listing_of(stream);
 
-	for (size_t at = listing->at; at < listing->length; at += entry_at(listing, at)->size)
-		if (entry_at(listing, at)->inode)
-			each(context, entry_at(listing, at));
+	buffer_each(listing->buffer, listing->at, listing->length, each, context);
+}
+
+static bool later_make(struct listing *listing)
+{
+	if (!listing->later)
+		listing->later = process_map_copied(BUFFER_MAPPED);
+	return listing->later != NULL;
+}
+
+/* An error is found again by the read that is due in its time: it moves nothing. */
+void listing_read_on(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
+		     void *context)
+{
+	struct listing *listing = listing_of(stream);
+	long length;
+
+	if (listing->read_on || !later_make(listing))
+		return;
+	listing->before = sys(SYS_lseek, listing->fd, 0, SEEK_CUR);
+	length = sys(SYS_getdents64, listing->fd, listing->later, BUFFER_SIZE);
+	if (listing->before < 0 || length < 0)
+		return;
+	listing->behind = sys(SYS_lseek, listing->fd, 0, SEEK_CUR);
+	listing->later_length = (size_t)length;
+	listing->read_on = true;
+	buffer_each(listing->later, 0, listing->later_length, each, context);
+}
+
+bool listing_is_read_on(DIR *stream)
+{
+	const struct listing *listing = listing_of(stream);
+
+	return listing && listing->read_on;
+}
+
+/* Whoever else has moved the open file meanwhile meant to. */
+void listing_take_back(DIR *stream)
+{
+	struct listing *listing = listing_of(stream);
+
+	if (!listing || !listing->read_on)
+		return;
+	listing->read_on = false;
+	if (listing->behind != listing->before &&
+	    sys(SYS_lseek, listing->fd, 0, SEEK_CUR) == listing->behind)
+		sys(SYS_lseek, listing->fd, listing->before, SEEK_SET);
+}
+
+/* Whoever has it may be waiting for the storage. */
+void listing_lock(DIR *stream)
+{
+	struct listing *listing = listing_of(stream);
+
+	while (listing && __atomic_test_and_set(&listing->locked, __ATOMIC_ACQUIRE))
+		sys(SYS_sched_yield);
+}
+
+void listing_unlock(DIR *stream)
+{
+	struct listing *listing = listing_of(stream);
+
+	if (listing)
+		__atomic_clear(&listing->locked, __ATOMIC_RELEASE);
 }
 
 long listing_position(DIR *stream)
@@ -135,22 +235,5 @@ void listing_end(DIR *stream)
 	if (!listing)
 		return;
 	listing->stream = NULL;
-	used--;
-}
-
-void listing_hand_over(DIR *stream)
-{
-	struct listing *listing = listing_of(stream);
-
-	if (!listing)
-		return;
-	listing_end(stream);
-	REAL(seekdir)(stream, (long)listing->position);
-}
-
-void listing_hand_over_all(void)
-{
-	for (int i = 0; used && i < STREAMS; i++)
-		if (listings[i].stream)
-			listing_hand_over(listings[i].stream);
+	__atomic_fetch_sub(&used, 1, __ATOMIC_RELAXED);
 }

@@ -4,10 +4,11 @@
  * them one by one.
  *
  * For such a stream the shim makes libc's getdents64 calls itself, at the same moments and
- * with the same buffer size, and hands the entries out; libc's own buffer stays empty. At a
- * buffer's end, or wherever the program repositions the stream, libc can take over, because
- * the position is the descriptor's. The buffers are ordinary memory: the child of a fork goes
- * on with a copy, as it would with libc's.
+ * with the same buffer size, and hands the entries out; libc's own buffer stays empty. Where
+ * the program repositions the stream, libc takes over, because the position is the open
+ * file's. Nowhere else: that would take a seek, which everybody who shares the open file would
+ * feel. The buffers are ordinary memory: the child of a fork goes on with a copy, as it would
+ * with libc's; and each stream has a lock, as libc's have.
  */
 #ifndef USHIM_LISTING_H
 #define USHIM_LISTING_H
@@ -36,9 +37,9 @@ bool listing_has(DIR *stream);
 unsigned listing_count(void);
 
 /*
- * The next entry, valid until the next call for this stream. Null at the end (*ERROR is 0),
- * where libc has to take over for the exact error (*ERROR is negative), and *FRESH is true
- * when the kernel was asked, so that entries lie ahead to be looked at.
+ * The next entry, valid until the next call for this stream. Null at the end (*ERROR is 0)
+ * and where the kernel refused (*ERROR is negative); *FRESH is true when the kernel was asked,
+ * so that entries lie ahead to be looked at.
  */
 const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error);
 
@@ -46,17 +47,28 @@ const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error);
 void listing_ahead(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
 		   void *context);
 
+/*
+ * Makes the next getdents64 before the program wants it, into a buffer of its own, and calls
+ * EACH for what it brought. Once, until that buffer's turn has come or it was taken back.
+ */
+void listing_read_on(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
+		     void *context);
+
+/* True between the two. */
+bool listing_is_read_on(DIR *stream);
+
+/* As if it had not been read on: the kernel is asked again in its time. */
+void listing_take_back(DIR *stream);
+
+/* Between these nobody else reads STREAM. */
+void listing_lock(DIR *stream);
+void listing_unlock(DIR *stream);
+
 /* telldir's answer. */
 long listing_position(DIR *stream);
 
 /* The descriptor of a stream of ours. */
 int listing_descriptor(DIR *stream);
-
-/* Gives STREAM back to libc where the program stands in it. */
-void listing_hand_over(DIR *stream);
-
-/* The same for every stream of ours. */
-void listing_hand_over_all(void);
 
 /* Forgets STREAM: it is closed, or repositioned by libc. */
 void listing_end(DIR *stream);

@@ -9,6 +9,8 @@
  *   memory      the same, silently; prints the most memory it ever had, in KiB
  *   faults      bad pointers for path and result
  *   thread, vfork, exec    in the middle of a listing
+ *   shared      by a child too, with readdir_r, a thread and a rewind of its own
+ *   changes     removes entries the listing has not come to, between two of its entries
  *   operands    asks about its operands after it has rewritten argv
  */
 #include <dirent.h>
@@ -232,6 +234,80 @@ static void thread(const char *directory)
 	walk_on(stream, 1 << 20);
 }
 
+static void readdir_r_on(DIR *stream, int count)
+{
+	struct dirent entry, *result;
+	int error = 0;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	while (count-- && !(error = readdir_r(stream, &entry, &result)) && result)
+		printf("%ld %s\n", telldir(stream), result->d_name);
+#pragma GCC diagnostic pop
+	printf("readdir_r: %d\n", error);
+}
+
+/* The position is the open file's, so whoever moves it moves it for both. */
+static void shared(const char *directory)
+{
+	DIR *stream = opendir(directory);
+	pthread_t thread;
+
+	walk_on(stream, 25);
+	fflush(stdout);
+	if (!fork()) {
+		readdir_r_on(stream, 30);
+		pthread_create(&thread, NULL, thread_walks, stream);
+		pthread_join(thread, NULL);
+		fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+	walk_on(stream, 30);
+	printf("at %ld\n", (long)lseek(dirfd(stream), 0, SEEK_CUR));
+	readdir_r_on(stream, 1 << 20);
+	rewinddir(stream);
+	walk_on(stream, 5);
+	fflush(stdout);
+	if (!fork()) {
+		rewinddir(stream);
+		walk_on(stream, 5);
+		fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+	walk_on(stream, 1 << 20);
+}
+
+/* For directories of more entries than one getdents64 brings. */
+static void changes(const char *directory)
+{
+	enum { NAMES = 1000, LATE = 800 };
+	static char name[NAMES][256];
+	DIR *stream = opendir(directory);
+	const struct dirent *entry;
+	int count = 0, listed = 0;
+	struct stat stat;
+
+	while ((entry = readdir(stream)) && count < NAMES) {
+		strcpy(name[count++], entry->d_name);
+		fstatat(dirfd(stream), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW);
+	}
+	closedir(stream);
+	if (chdir(directory))
+		err(1, "%s", directory);
+	stream = opendir(".");
+	ask(stream, readdir(stream)->d_name);
+	for (int i = LATE; i < count; i++)
+		unlink(name[i]);
+	while ((entry = readdir(stream)))
+		for (int i = LATE; i < count; i++)
+			listed += !strcmp(entry->d_name, name[i]) && name[i][0] != '.';
+	printf("%d removed, %d of them listed\n", count - LATE, listed);
+	for (int i = LATE; i < count; i++)
+		close(open(name[i], O_WRONLY | O_CREAT, 0600));
+}
+
 static void borrow(const char *directory)
 {
 	DIR *stream = opendir(directory);
@@ -284,6 +360,7 @@ int main(int argc, char **argv)
 	} table[] = {
 		{"walk", walk},     {"copy", copy},   {"names", names},   {"memory", memory},
 		{"faults", faults}, {"thread", thread}, {"vfork", borrow}, {"exec", replace},
+		{"shared", shared}, {"changes", changes},
 	};
 
 	if (argc < 3)

@@ -7,6 +7,7 @@
 #include "listing.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
@@ -144,24 +145,107 @@ static void whole_1(void) { whole(1); }
 static void whole_500(void) { whole(500); }
 static void whole_20000(void) { whole(MANY); }
 
-/* At an entry in the middle, at a buffer's end and at the end, libc goes on with the next. */
-static void handed_over(void)
+static void count_one(void *context, const struct listing_entry *entry)
+{
+	(void)entry;
+	++*(int *)context;
+}
+
+/* Read on at an entry, and read as far as BACK entries on; then taken back, or not if negative. */
+static void read_on_at(int listed, int at, int back)
+{
+	DIR *stream = begin();
+	int brought = 0;
+
+	for (int i = 0; i < at; i++)
+		CHECK(ours_one(stream, &ours[i]));
+	listing_read_on(stream, count_one, &brought);
+	listing_read_on(stream, count_one, &brought); /* once is enough */
+	CHECK(listing_is_read_on(stream));
+	CHECK(brought <= listed - at);
+	CHECK_EQ(listing_position(stream), at ? libc[at - 1].next : 0);
+	for (int i = 0; i < back && at < listed; i++)
+		CHECK(ours_one(stream, &ours[at++]));
+	if (back >= 0)
+		listing_take_back(stream);
+	CHECK_EQ(ours_rest(stream, ours + at), listed - at);
+	same(ours, libc, listed);
+	CHECK(!listing_is_read_on(stream));
+	end(stream);
+}
+
+static void read_on(void)
 {
 	int listed = prepare(3000);
 
-	for (int at = 0; at <= listed; at += at % 100 < 3 ? 1 : 97) {
-		DIR *stream = begin();
+	for (int at = 0; at <= listed; at += at % 100 < 3 ? 1 : 97)
+		for (int back = -1; back < 200; back += 100)
+			read_on_at(listed, at, back);
+}
 
-		for (int i = 0; i < at; i++)
-			CHECK(ours_one(stream, &ours[i]));
-		listing_hand_over(stream);
-		CHECK(!listing_has(stream));
-		CHECK_EQ(listing_count(), 0);
-		CHECK_EQ(telldir(stream), at ? libc[at - 1].next : 0);
-		CHECK_EQ(libc_rest(stream, ours + at), listed - at);
-		same(ours, libc, listed);
-		closedir(stream);
+/* What was removed after it was read on, and before its turn, is not listed. */
+static void taken_back(void)
+{
+	int listed = prepare(3000), brought = 0;
+	DIR *stream = begin();
+
+	CHECK(ours_one(stream, &ours[0]));
+	listing_read_on(stream, count_one, &brought);
+	CHECK(brought > 0);
+	for (int i = listed - 1; i > 2500; i--)
+		NEED(unlink(libc[i].name) == 0 || errno == EISDIR);
+	listing_take_back(stream);
+	CHECK(ours_rest(stream, ours + 1) < listed - 400);
+	end(stream);
+}
+
+/* Whoever shares the open file and moves it has the last word. */
+static void moved_by_others(void)
+{
+	int listed = prepare(3000), brought = 0, first;
+	DIR *stream = begin();
+
+	CHECK(ours_one(stream, &ours[0]));
+	listing_read_on(stream, count_one, &brought);
+	NEED(lseek(dirfd(stream), 0, SEEK_SET) == 0);
+	listing_take_back(stream);
+	first = ours_rest(stream, ours + 1) + 1 - listed; /* the first buffer twice */
+	CHECK(first > 0 && first < listed);
+	same(ours, libc, first);
+	same(ours + first, libc, listed);
+	end(stream);
+}
+
+/* Two at once: each entry is had by one of them, as under libc's lock. */
+static void *reads_under_lock(void *stream)
+{
+	long count = 0;
+
+	for (const struct listing_entry *entry = NULL;; count++) {
+		bool fresh;
+		int error;
+
+		listing_lock(stream);
+		entry = listing_next(stream, &fresh, &error);
+		listing_unlock(stream);
+		if (!entry)
+			return (void *)count;
 	}
+}
+
+static void locked(void)
+{
+	int listed = prepare(3000);
+	DIR *stream = begin();
+	pthread_t thread;
+	void *others;
+	long mine;
+
+	NEED(pthread_create(&thread, NULL, reads_under_lock, stream) == 0);
+	mine = (long)reads_under_lock(stream);
+	NEED(pthread_join(thread, &others) == 0);
+	CHECK_EQ(mine + (long)others, listed);
+	end(stream);
 }
 
 /* seekdir to what telldir said, and rewinddir: libc's from there. */
@@ -271,14 +355,14 @@ static void directory_gone(void)
 	NEED(stream && rmdir("gone") == 0 && listing_begin(stream, dirfd(stream)));
 	CHECK(!listing_next(stream, &fresh, &error));
 	CHECK_EQ(error, -ENOENT);
-	listing_hand_over(stream);
+	listing_end(stream);
 	errno = 0;
 	CHECK(!readdir(stream));
 	CHECK_EQ(errno, 0);
 	closedir(stream);
 }
 
-/* More streams than there is room for stay libc's, and all can be given back at once. */
+/* More streams than there is room for stay libc's. */
 static void many_streams(void)
 {
 	enum { STREAMS = 80, ROOM = 64 };
@@ -294,13 +378,13 @@ static void many_streams(void)
 	for (int i = 0; i < ROOM; i++)
 		for (int k = 0; k < i % 12; k++)
 			CHECK(ours_one(streams[i], &ours[k]));
-	listing_hand_over_all();
-	CHECK_EQ(listing_count(), 0);
 	for (int i = 0; i < STREAMS; i++) {
 		int had = i < ROOM ? i % 12 : 0;
 
-		CHECK_EQ(libc_rest(streams[i], ours), listed - had);
+		CHECK_EQ(i < ROOM ? ours_rest(streams[i], ours) : libc_rest(streams[i], ours),
+			 listed - had);
 		same(ours, libc + had, listed - had);
+		listing_end(streams[i]);
 		closedir(streams[i]);
 	}
 }
@@ -421,13 +505,16 @@ int main(int argc, char **argv)
 	test("C1: a directory of one entry is listed as libc lists it", whole_1);
 	test("C1: a directory of 500 entries is listed as libc lists it", whole_500);
 	test("C1: a directory of 20,000 entries is listed as libc lists it", whole_20000);
-	test("C1: libc goes on wherever a stream is handed over to it", handed_over);
+	test("C1: a stream read on before its time is listed the same, taken back or not", read_on);
+	test("C2: what was read on and taken back is read in its time", taken_back);
+	test("C1: a stream moved by whoever shares it is where they left it", moved_by_others);
+	test("C1: two threads read one stream, each entry once", locked);
 	test("C1: seekdir and rewinddir in the middle lead where they should", repositioned);
 	test("C1: after a fork parent and child read on, each for itself", forked);
 	test("Listing: what lies ahead is what comes next", looked_ahead);
 	test("C1: a descriptor already read from is left to libc", in_the_middle);
 	test("C1: a directory removed meanwhile ends as libc ends it", directory_gone);
-	test("C1: streams beyond the room stay libc's, and all can go back to it", many_streams);
+	test("C1: streams beyond the room stay libc's", many_streams);
 	test("C1: a stream of ours is watched to its end, outside too", watched_to_the_end);
 	test("C1: a stat made from statx is newfstatat's in every byte", stat_is_the_same);
 	test("C1: memory that cannot be written is left to the program's own call",

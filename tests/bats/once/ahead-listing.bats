@@ -67,6 +67,17 @@ as_plain() {
     as_plain 20 "$LISTING" exec d
 }
 
+@test "C1: a listing shared with a child that reads it by readdir_r, in a thread, and rewinds it" {
+    fill 900
+    as_plain 50 "$LISTING" shared d
+}
+
+@test "C2: entries removed before the listing has come to them are not listed" {
+    fill 900
+    as_plain 500 "$LISTING" changes d
+    grep -q '^102 removed, 0 of them listed$' plain || skip "requires a file system that does not list ahead"
+}
+
 @test "C1: bad pointers are EFAULT and errno is untouched, while answers are served" {
     fill 300
     as_plain 20 "$LISTING" faults d
