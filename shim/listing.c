@@ -17,16 +17,16 @@ enum {
 
 struct listing {
 	DIR *stream;
-	int fd;
 	char *buffer;
 	size_t length, at;
 	int64_t position;
-	bool locked;
 	/* What follows, where it was read on. */
-	bool read_on;
 	char *later;
 	size_t later_length;
 	long before, behind; /* positions of the open file before and after that */
+	bool read_on;
+	bool locked;
+	int fd;
 };
 
 static struct listing listings[STREAMS]; /* only the first thread adds any, while it is alone */
