@@ -16,6 +16,7 @@
  *   shim/passage.c path.c   a call on its way through them; what its paths are
  *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
+ *   shim/late.c             what fails after it was acknowledged
  *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
  *   shim/thread.c           what every thread carries
@@ -32,6 +33,7 @@
 #include "ahead.h"
 #include "config.h"
 #include "engine.h"
+#include "late.h"
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
@@ -48,6 +50,8 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 		return;
 	stats_open();
 	trace_open();
+	if (config.mode == MODE_AUTO)
+		late_begin();
 	if (config.mode == MODE_RING)
 		thread_prepare();
 	else

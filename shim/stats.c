@@ -36,6 +36,7 @@ static const char *const ring_texts[RING_STAT_COUNT] = {
 	[RING_STAT_CANCELLED] = "cancelled", [RING_STAT_ASKED] = "asked",
 	[RING_STAT_USED] = "used",           [RING_STAT_WASTED] = "wasted",
 	[RING_STAT_FETCHED] = "fetched",     [RING_STAT_BATCHES] = "batches",
+	[RING_STAT_LATE] = "late",           [RING_STAT_LATE_GONE] = "late_gone",
 };
 
 void stats_open(void)

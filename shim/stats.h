@@ -24,6 +24,8 @@ enum ring_stat {
 	RING_STAT_WASTED,    /* and the ones it did not */
 	RING_STAT_FETCHED,   /* files read ahead */
 	RING_STAT_BATCHES,   /* times questions were asked ahead together */
+	RING_STAT_LATE,      /* commands that failed after they were acknowledged */
+	RING_STAT_LATE_GONE, /* names that were to be removed and had gone */
 	RING_STAT_COUNT,
 };
 
