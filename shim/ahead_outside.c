@@ -199,7 +199,7 @@ static void operands_take(struct ahead *ahead)
 	if (!operands.count || ahead->operands)
 		return;
 	answers_drop(ahead, sweep);
-	sweep_begin(sweep);
+	sweep_begin(sweep, &ahead->sweeps_total);
 	for (int i = 0; i < operands.count; i++)
 		if (operand_is_name(operands.list[i]))
 			sweep_add(sweep, operands.list[i], strlen(operands.list[i]), 0, DT_UNKNOWN);

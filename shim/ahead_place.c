@@ -102,6 +102,17 @@ static void prefix_keep(struct sweep *sweep, int prefix_fd, const char *prefix, 
 	sweep->prefix_fd = prefix_fd;
 }
 
+/* A new one is to have half of the memory there is for all. */
+static void sweeps_make_room(struct ahead *ahead)
+{
+	if (ahead->sweeps_total <= SWEEP_BYTES_MOST / 2)
+		return;
+	answers_drop(ahead, NULL);
+	ahead->operands = NULL;
+	for (int i = 0; i < SWEEPS; i++)
+		sweep_end(&ahead->sweeps[i]);
+}
+
 static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const char *prefix,
 			       size_t length)
 {
@@ -110,13 +121,14 @@ static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const
 
 	if (!directory_identity(fd, &identity))
 		return NULL;
+	sweeps_make_room(ahead);
 	sweep = place_of_descriptor(ahead, fd);
 	if (!sweep)
 		sweep = sweep_oldest(ahead->sweeps);
 	answers_drop(ahead, sweep);
 	if (sweep == ahead->operands)
 		ahead->operands = NULL;
-	sweep_begin(sweep);
+	sweep_begin(sweep, &ahead->sweeps_total);
 	sweep->identity = identity;
 	while (length > 1 && prefix[length - 1] == '/')
 		length--;

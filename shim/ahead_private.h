@@ -94,6 +94,7 @@ struct ahead {
 	size_t spelled_used;  /* paths of queued questions: the kernel reads them at the flush */
 	char spelled[AHEAD_SPELLED];
 	struct answer answers[AHEAD_ANSWERS];
+	size_t sweeps_total; /* bytes they hold */
 	struct sweep sweeps[SWEEPS];
 };
 

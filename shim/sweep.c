@@ -15,27 +15,43 @@ enum {
 
 static uint64_t touches;
 
+static void *block_map(struct sweep *sweep, size_t size)
+{
+	void *block = *sweep->total + size <= SWEEP_BYTES_MOST ? process_map_private(size) : NULL;
+
+	if (block)
+		*sweep->total += size;
+	return block;
+}
+
 /* Memory that grows by doubling; null (and the old block kept) where there is none. */
-static void *block_grow(void *old, size_t old_size, size_t new_size)
+static void *block_grow(struct sweep *sweep, void *old, size_t old_size, size_t new_size)
 {
 	long moved;
 
 	if (!old)
-		return process_map_private(new_size);
+		return block_map(sweep, new_size);
+	if (*sweep->total + new_size - old_size > SWEEP_BYTES_MOST)
+		return NULL;
 	moved = sys(SYS_mremap, old, old_size, new_size, MREMAP_MAYMOVE);
-	return moved < 0 && moved > -4096 ? NULL : (void *)moved;
+	if (moved < 0 && moved > -4096)
+		return NULL;
+	*sweep->total += new_size - old_size;
+	return (void *)moved;
 }
 
-static void block_free(void *block, size_t size)
+static void block_free(struct sweep *sweep, void *block, size_t size)
 {
-	if (block)
-		process_unmap(block, size);
+	if (!block)
+		return;
+	process_unmap(block, size);
+	*sweep->total -= size;
 }
 
 static void orders_forget(struct sweep *sweep)
 {
-	block_free(sweep->ranks, sweep->room * sizeof(uint32_t));
-	block_free(sweep->walk, sweep->room * sizeof(uint32_t));
+	block_free(sweep, sweep->ranks, sweep->room * sizeof(uint32_t));
+	block_free(sweep, sweep->walk, sweep->room * sizeof(uint32_t));
 	sweep->ranks = sweep->walk = NULL;
 	sweep->order = SWEEP_LISTED;
 }
@@ -45,9 +61,9 @@ void sweep_end(struct sweep *sweep)
 	uint32_t serial = sweep->serial;
 
 	orders_forget(sweep);
-	block_free(sweep->entries, sweep->room * sizeof(struct sweep_entry));
-	block_free(sweep->names, sweep->names_room);
-	block_free(sweep->table, sweep->table_room * sizeof(uint32_t));
+	block_free(sweep, sweep->entries, sweep->room * sizeof(struct sweep_entry));
+	block_free(sweep, sweep->names, sweep->names_room);
+	block_free(sweep, sweep->table, sweep->table_room * sizeof(uint32_t));
 	memset(sweep, 0, sizeof(*sweep));
 	sweep->serial = serial;
 }
@@ -62,10 +78,11 @@ struct sweep *sweep_oldest(struct sweep *sweeps)
 	return sweep;
 }
 
-void sweep_begin(struct sweep *sweep)
+void sweep_begin(struct sweep *sweep, size_t *total)
 {
 	sweep_end(sweep);
 	sweep->used = true;
+	sweep->total = total;
 	sweep->serial++;
 	sweep->touched = ++touches;
 	sweep->last = sweep->fetch_last = SWEEP_NONE;
@@ -97,11 +114,11 @@ static void table_insert(struct sweep *sweep, uint32_t entry)
 
 static bool table_grow(struct sweep *sweep, uint32_t room)
 {
-	uint32_t *table = process_map_private(2 * room * sizeof(uint32_t));
+	uint32_t *table = block_map(sweep, 2 * room * sizeof(uint32_t));
 
 	if (!table)
 		return false;
-	block_free(sweep->table, sweep->table_room * sizeof(uint32_t));
+	block_free(sweep, sweep->table, sweep->table_room * sizeof(uint32_t));
 	sweep->table = table;
 	sweep->table_room = 2 * room;
 	for (uint32_t i = 0; i < sweep->count; i++)
@@ -109,6 +126,7 @@ static bool table_grow(struct sweep *sweep, uint32_t room)
 	return true;
 }
 
+/* The table first: there must be a free place in it for every entry there is room for. */
 static bool entries_reserve(struct sweep *sweep)
 {
 	uint32_t room = sweep->room ? 2 * sweep->room : ENTRIES_FIRST;
@@ -119,13 +137,15 @@ static bool entries_reserve(struct sweep *sweep)
 	if (sweep->count >= SWEEP_ENTRIES_MOST)
 		return false;
 	orders_forget(sweep);
-	entries = block_grow(sweep->entries, sweep->room * sizeof(*entries),
+	if (sweep->table_room < 2 * room && !table_grow(sweep, room))
+		return false;
+	entries = block_grow(sweep, sweep->entries, sweep->room * sizeof(*entries),
 			     room * sizeof(*entries));
 	if (!entries)
 		return false;
 	sweep->entries = entries;
 	sweep->room = room;
-	return table_grow(sweep, room);
+	return true;
 }
 
 static bool names_reserve(struct sweep *sweep, size_t length)
@@ -137,7 +157,7 @@ static bool names_reserve(struct sweep *sweep, size_t length)
 		return true;
 	while (room < sweep->names_used + length + 1)
 		room *= 2;
-	names = block_grow(sweep->names, sweep->names_room, room);
+	names = block_grow(sweep, sweep->names, sweep->names_room, room);
 	if (!names)
 		return false;
 	sweep->names = names;
@@ -244,8 +264,8 @@ static bool order_take(struct sweep *sweep, enum sweep_order order)
 	orders_forget(sweep);
 	if (order == SWEEP_LISTED)
 		return true;
-	sweep->ranks = process_map_private(sweep->room * sizeof(uint32_t));
-	sweep->walk = process_map_private(sweep->room * sizeof(uint32_t));
+	sweep->ranks = block_map(sweep, sweep->room * sizeof(uint32_t));
+	sweep->walk = block_map(sweep, sweep->room * sizeof(uint32_t));
 	if (!sweep->ranks || !sweep->walk) {
 		orders_forget(sweep);
 		return false;

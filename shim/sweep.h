@@ -17,6 +17,7 @@ enum {
 	SWEEPS = 16,                /* at once; the one unused longest makes room */
 	SWEEP_ENTRIES_MOST = 65536, /* larger directories are not walked ahead to their end */
 	SWEEP_PREFIX_MOST = 1024,   /* longer prefixes are not remembered */
+	SWEEP_BYTES_MOST = 16 << 20, /* all of them together; then no more names are taken */
 	SWEEP_NONE = UINT32_MAX,    /* no such entry */
 };
 
@@ -40,6 +41,7 @@ struct sweep_entry {
 
 struct sweep {
 	bool used;
+	size_t *total;          /* bytes all sweeps hold */
 	uint32_t serial;        /* tells a sweep from its successor in the same place */
 	uint64_t touched;       /* for choosing which one makes room */
 	struct identity identity; /* of the directory; 0 for operands */
@@ -67,8 +69,8 @@ struct sweep {
 /* The one of SWEEPS that makes room for a new one. */
 struct sweep *sweep_oldest(struct sweep *sweeps);
 
-/* SWEEP anew, empty; whatever it held is gone. */
-void sweep_begin(struct sweep *sweep);
+/* SWEEP anew, empty; whatever it held is gone. *TOTAL counts for all sweeps, and outlives it. */
+void sweep_begin(struct sweep *sweep, size_t *total);
 void sweep_end(struct sweep *sweep);
 
 /* False when the sweep takes no more names. "." and ".." are not for it. */
