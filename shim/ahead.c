@@ -62,6 +62,31 @@ static bool op_lends(enum op op)
 	return op == OP_VFORK || op == OP_POSIX_SPAWN;
 }
 
+/* Names may be of something else: of what is made here, where paths lead, by a child's doing. */
+static bool op_retypes(enum op op, enum op_order order)
+{
+	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): few of many */
+	switch ((int)op) {
+	case OP_MKNOD:
+	case OP_MKNODAT:
+	case OP_XMKNOD:
+	case OP_XMKNODAT:
+	case OP_MKFIFO:
+	case OP_MKFIFOAT:
+	case OP_BIND:
+	case OP_WAIT:
+	case OP_WAITPID:
+	case OP_WAITID:
+	case OP_WAIT3:
+	case OP_WAIT4:
+	case OP_SYSTEM:
+	case OP_PCLOSE:
+		return true;
+	default:
+		return order == ORDER_STATE || order == ORDER_CEDE || op_lends(op);
+	}
+}
+
 static bool fcntl_is_plain(const struct regs *regs)
 {
 	switch ((int)regs->arg[1]) {
@@ -104,8 +129,10 @@ static void effect_other(struct ahead *ahead, enum op op)
 	enum op_order order = table_op_order(op);
 	enum op_class class = table_op_class(op);
 
-	if (op_destroys(op))
+	if (op_destroys(op) || op_retypes(op, order)) {
 		contents_settle(ahead, CONTENTS_SETTLE_MS);
+		contents_types_void(ahead);
+	}
 	if (class == CLASS_PROCESS && order == ORDER_INOUT)
 		interruptions_settle(ahead);
 	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) ||
@@ -113,6 +140,13 @@ static void effect_other(struct ahead *ahead, enum op op)
 		ahead->epoch++;
 	if (class == CLASS_HANDLE || order == ORDER_INOUT)
 		opened_forget(ahead);
+}
+
+/* Descriptor FD (or any, if negative) is about to mean something else. */
+static void number_release(struct ahead *ahead, int fd)
+{
+	answers_release(ahead, fd);
+	contents_release(ahead, fd);
 }
 
 static void effect_syscall(struct ahead *ahead, const struct regs *regs)
@@ -125,7 +159,8 @@ static void effect_syscall(struct ahead *ahead, const struct regs *regs)
 	default:
 		ahead->epoch++;
 		opened_forget(ahead);
-		answers_release(ahead, -1);
+		number_release(ahead, -1);
+		contents_types_void(ahead);
 	}
 }
 
@@ -172,13 +207,13 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 		effect_other(ahead, passage->op);
 		return files_read(ahead, passage);
 	case KIND_CLOSE:
-		answers_release(ahead, (int)regs->arg[0]);
+		number_release(ahead, (int)regs->arg[0]);
 		return false;
 	case KIND_CLOSES_MANY:
-		answers_release(ahead, -1);
+		number_release(ahead, -1);
 		return false;
 	case KIND_DUP2:
-		answers_release(ahead, (int)regs->arg[1]);
+		number_release(ahead, (int)regs->arg[1]);
 		opened_forget(ahead);
 		return false;
 	case KIND_FCNTL:

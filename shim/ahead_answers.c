@@ -55,6 +55,19 @@ static void answer_waste(struct ahead *ahead, struct answer *answer)
 	}
 }
 
+/* What is not there, or not to be asked about, is not to be opened ahead either. */
+static void type_learn(const struct answer *answer)
+{
+	struct sweep_entry *entry = &answer->sweep->entries[answer->entry];
+
+	if (answer->result != 0) {
+		entry->fetched = true;
+		return;
+	}
+	entry->type = IFTODT(answer->statx.stx_mode) & 0xff;
+	entry->typed_ms = (uint32_t)clock_ms_of(answer->asked_ns);
+}
+
 void answer_arrived(uint64_t token, int result)
 {
 	struct ahead *ahead = ahead_root();
@@ -70,9 +83,7 @@ void answer_arrived(uint64_t token, int result)
 		answer_end(answer);
 		return;
 	}
-	if (result == 0)
-		answer->sweep->entries[answer->entry].type =
-			IFTODT(answer->statx.stx_mode) & 0xff;
+	type_learn(answer);
 	if (answer->probe)
 		answers_use(ahead, answer);
 }
@@ -236,13 +247,12 @@ void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uin
 	struct ring *ring = flight_ring();
 	struct signals_held held;
 
-	if (sweep->probed <= place)
-		sweep->probed = place + 1;
 	signals_hold(&held);
-	for (; ring && sweep->probed < until && sweep->probed < sweep->count; sweep->probed++) {
-		uint32_t entry = sweep_at(sweep, sweep->probed);
+	for (place++; ring && place < until && place < sweep->count; place++) {
+		uint32_t entry = sweep_at(sweep, place);
 
-		if (sweep->entries[entry].type != DT_UNKNOWN || sweep->entries[entry].answer)
+		if (sweep->entries[entry].fetched || sweep->entries[entry].answer ||
+		    contents_type_known(ahead, &sweep->entries[entry]))
 			continue;
 		hand_over_pace(ahead);
 		if (!question_queue(ahead, ring, sweep, entry, true, fd))

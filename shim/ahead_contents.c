@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "config.h"
 #include "process.h"
 #include "ring.h"
 #include "signals.h"
@@ -87,13 +88,35 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_CLOSE));
 	ahead->fetching++;
 	ahead->fetch_ns[slot] = clock_ns();
+	ahead->fetch_fd[slot] = fd;
 	stats_ring(RING_STAT_FETCHED);
 	return slot;
 }
 
-static bool entry_fetchable(const struct sweep_entry *entry)
+/*
+ * A FIFO that took a file's name must not be opened: its writer would think that somebody
+ * reads. So a type is believed as long as an answer is, and not past what this process does
+ * that gives names another meaning.
+ */
+bool contents_type_known(const struct ahead *ahead, const struct sweep_entry *entry)
 {
-	return entry->type == DT_REG && !entry->fetched;
+	uint64_t now = clock_ms_of(clock_ns());
+	uint32_t age = (uint32_t)now - entry->typed_ms;
+
+	if (entry->type == DT_UNKNOWN)
+		return false;
+	return entry->type != DT_REG ||
+	       (age <= config.stale_ms && now - age > ahead->types_void_ms);
+}
+
+void contents_types_void(struct ahead *ahead)
+{
+	ahead->types_void_ms = clock_ms_of(clock_ns());
+}
+
+static bool entry_fetchable(const struct ahead *ahead, const struct sweep_entry *entry)
+{
+	return entry->type == DT_REG && !entry->fetched && contents_type_known(ahead, entry);
 }
 
 /* Chains queued, oldest first: the kernel takes entries in this order. */
@@ -105,19 +128,18 @@ struct chains {
 static void fetch_queue(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
 			uint32_t until, int fd, struct chains *chains)
 {
-
 	for (; sweep->fetch_next < sweep->count && sweep->fetch_next < until &&
 	       chains->count < FETCH_WINDOW;
 	     sweep->fetch_next++) {
 		uint32_t entry = sweep_at(sweep, sweep->fetch_next);
 		const char *path;
 		int at = fd;
-
 		int slot;
 
-		if (sweep->entries[entry].type == DT_UNKNOWN && sweep->entries[entry].answer)
+		if (sweep->entries[entry].answer && !sweep->entries[entry].fetched &&
+		    !contents_type_known(ahead, &sweep->entries[entry]))
 			break; /* its type is being asked for */
-		if (!entry_fetchable(&sweep->entries[entry]) ||
+		if (!entry_fetchable(ahead, &sweep->entries[entry]) ||
 		    sweep->fetch_next % PROBE_EVERY == PROBE_EVERY - 1)
 			continue;
 		path = ring_room(ring) < CHAIN ? NULL : place_spell(ahead, sweep, entry, &at);
@@ -188,4 +210,15 @@ void contents_settle(struct ahead *ahead, unsigned most_ms)
 		answers_reap(ahead);
 	}
 	signals_release(&held);
+}
+
+/* A chain that waits for a worker would be opened in whatever directory FD is by then. */
+void contents_release(struct ahead *ahead, int fd)
+{
+	answers_reap(ahead);
+	for (int slot = 0; slot < FLIGHT_SLOTS; slot++)
+		if (ahead->fetch_slots >> slot & 1 && (fd < 0 || ahead->fetch_fd[slot] == fd)) {
+			contents_settle(ahead, CONTENTS_SETTLE_MS);
+			return;
+		}
 }

@@ -2,6 +2,7 @@
 #include "ahead_private.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -148,11 +149,14 @@ static long place_open(struct place *place)
 	const char *directory = place->prefix_length ? place->path : ".";
 	char *end = &place->path[place->prefix_length];
 	char behind = *end;
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	long fd;
 
 	if (place->prefix_length)
 		*end = '\0';
-	fd = sys(SYS_openat, place->fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = sys(SYS_openat, place->fd, directory, flags | O_NOATIME);
+	if (fd == -EPERM) /* somebody else's, open(2) */
+		fd = sys(SYS_openat, place->fd, directory, flags);
 	*end = behind;
 	return fd;
 }
@@ -178,6 +182,7 @@ static void list_into(struct sweep *sweep, int fd)
 
 	if (!buffer)
 		return;
+	sweep->typed_ms = (uint32_t)clock_ms_of(clock_ns());
 	do {
 		length = sys(SYS_getdents64, fd, buffer, BUFFER_SIZE);
 	} while (length > 0 && list_buffer(sweep, buffer, length));

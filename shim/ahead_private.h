@@ -89,6 +89,8 @@ struct ahead {
 	bool no_noatime;      /* O_NOATIME was refused here */
 	uint32_t fetch_slots; /* direct descriptors in use, as bits */
 	uint64_t fetch_ns[FLIGHT_SLOTS]; /* when each was submitted */
+	int fetch_fd[FLIGHT_SLOTS];      /* the directory it is opened in */
+	uint64_t types_void_ms; /* types learned until then are not to be opened by */
 	char *scratch;        /* where contents read ahead go: nobody reads them there */
 	struct place place;   /* the one being looked at: too big for a small signal stack */
 	size_t spelled_used;  /* paths of queued questions: the kernel reads them at the flush */
@@ -193,7 +195,7 @@ void place_spelled_forget(struct ahead *ahead);
 /* Asks about the entries behind PLACE of SWEEP, as far as window, waste and room allow. */
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
 
-/* Asks for the types of entries behind PLACE that the listing did not tell, up to UNTIL. */
+/* Asks for the types of entries behind PLACE, up to UNTIL, that nothing recent tells. */
 void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
 		   int fd);
 
@@ -231,6 +233,15 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 
 /* As the receiver of FLIGHT_CONTENTS. */
 void contents_done(uint64_t token, int result);
+
+/* False where ENTRY's type is not known, or was learned too long ago to open it by. */
+bool contents_type_known(const struct ahead *ahead, const struct sweep_entry *entry);
+
+/* Names may be of something else from here on. */
+void contents_types_void(struct ahead *ahead);
+
+/* Descriptor FD (or any, if negative) is about to mean something else. */
+void contents_release(struct ahead *ahead, int fd);
 
 /* Waits until nothing opened ahead is open any more, at most MOST_MS. */
 void contents_settle(struct ahead *ahead, unsigned most_ms);

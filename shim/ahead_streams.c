@@ -26,13 +26,15 @@ static void stream_name(void *context, const struct listing_entry *entry)
 }
 
 /* New names have come from the kernel: take them down, and ask if that is the habit. */
-static void stream_grew(struct ahead *ahead, DIR *stream, const struct listing_entry *entry)
+static void stream_grew(struct ahead *ahead, DIR *stream, const struct listing_entry *entry,
+			uint64_t asked_ns)
 {
 	int fd = listing_descriptor(stream);
 	struct sweep *sweep = place_of_descriptor(ahead, fd);
 
 	if (!sweep)
 		return;
+	sweep->typed_ms = (uint32_t)clock_ms_of(asked_ns);
 	stream_name(sweep, entry);
 	listing_ahead(stream, stream_name, sweep);
 	if (ahead->habit.confident && ahead->stat.in && sweep->last == SWEEP_NONE)
@@ -59,10 +61,11 @@ static void stream_read_on(struct ahead *ahead, DIR *stream)
 	    signals_handled() || listing_is_read_on(stream))
 		return; /* (without a prefix it was made of a descriptor that others may have) */
 	streams_take_back(ahead);
-	listing_read_on(stream, stream_name, sweep);
 	ahead->read_on = stream;
 	ahead->read_on_epoch = ahead->epoch;
 	ahead->read_on_ns = clock_ns();
+	sweep->typed_ms = (uint32_t)clock_ms_of(ahead->read_on_ns);
+	listing_read_on(stream, stream_name, sweep);
 }
 
 static bool read_on_valid(const struct ahead *ahead)
@@ -75,6 +78,7 @@ static bool read_on_valid(const struct ahead *ahead)
 static const struct listing_entry *stream_next(struct ahead *ahead, DIR *stream)
 {
 	const struct listing_entry *entry;
+	uint64_t asked_ns = ahead ? clock_ns() : 0;
 	struct signals_held held;
 	bool fresh;
 	int error;
@@ -86,7 +90,7 @@ static const struct listing_entry *stream_next(struct ahead *ahead, DIR *stream)
 		errno = -error;
 	if (entry && fresh && ahead) {
 		thread_enter(&held);
-		stream_grew(ahead, stream, entry);
+		stream_grew(ahead, stream, entry, asked_ns);
 		stream_read_on(ahead, stream);
 		thread_leave(&held);
 	}
@@ -149,6 +153,7 @@ bool streams_before(struct ahead *ahead, const struct passage *passage)
 		if (ahead && listing_has(stream)) {
 			thread_enter(&held);
 			answers_release(ahead, listing_descriptor(stream));
+			contents_release(ahead, listing_descriptor(stream));
 			thread_leave(&held);
 		}
 		listing_end(stream);

@@ -16,4 +16,9 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static inline uint64_t clock_ms_of(uint64_t ns)
+{
+	return ns / 1000000;
+}
+
 #endif

@@ -174,6 +174,7 @@ bool sweep_add(struct sweep *sweep, const char *name, size_t length, uint64_t in
 		.name = (uint32_t)sweep->names_used,
 		.length = (uint16_t)length,
 		.type = type,
+		.typed_ms = sweep->typed_ms,
 	};
 	memcpy(sweep->names + sweep->names_used, name, length);
 	sweep->names[sweep->names_used + length] = '\0';

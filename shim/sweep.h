@@ -36,7 +36,8 @@ struct sweep_entry {
 	uint8_t type;  /* DT_* as listed */
 	bool asked;    /* by the program */
 	uint16_t answer; /* shim/ahead's slot + 1, or 0 */
-	bool fetched;  /* contents were read ahead */
+	bool fetched;  /* contents were read ahead, or are not to be */
+	uint32_t typed_ms; /* the clock, when the type was asked for; wraps around */
 };
 
 struct sweep {
@@ -49,6 +50,7 @@ struct sweep {
 	uint32_t prefix_length;
 	char prefix[SWEEP_PREFIX_MOST]; /* as the program spells it, no trailing slash */
 	struct sweep_entry *entries;
+	uint32_t typed_ms; /* what entries to be added get */
 	uint32_t count;
 	uint32_t room;
 	char *names;
@@ -62,7 +64,6 @@ struct sweep {
 	uint32_t last;   /* place of the program's last question, or SWEEP_NONE */
 	uint32_t next;   /* place up to which has been asked ahead */
 	uint32_t run;    /* questions in a row that followed the order */
-	uint32_t probed; /* place up to which unknown types were asked about */
 	uint32_t fetch_last, fetch_next, fetch_run; /* the same for contents */
 };
 

@@ -38,3 +38,51 @@ recorded() {
         recorded asked 1000
     done
 }
+
+@test "No FIFO is opened ahead that took a file's name, by own doing, a child's or a stranger's" {
+    local way
+    for way in none unlink rename swap chdir child stranger; do
+        mkdir "$way"
+        USHIM_STALE_MS=20 at_once "$PROG/ahead-fifo" "$way" "$way"
+    done
+}
+
+# on_slowfs COMMAND...: in the directory back, seen through slowfs as mnt.
+on_slowfs() {
+    requires fuse
+    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
+    mkdir -p back mnt
+    "$BUILD/slowfs" "$@" back mnt
+}
+
+teardown() {
+    ! mountpoint -q "$BATS_TEST_TMPDIR/mnt" || umount "$BATS_TEST_TMPDIR/mnt" ||
+        umount -l "$BATS_TEST_TMPDIR/mnt"
+}
+
+@test "No FIFO is opened ahead by a number that is another directory's by now" {
+    local way
+    on_slowfs --entry-timeout=0 --attr-timeout=0
+    for way in close dup2; do
+        mkdir "mnt/$way"
+        rm -f record
+        at_once "$PROG/ahead-fifo" "$way" "mnt/$way"
+        recorded fetched 100
+    done
+}
+
+@test "A directory the shim lists for itself keeps its access time" {
+    local accessed
+    mkdir -p back/d
+    touch back/d/f{1..20}
+    touch -a -d '2001-01-01' back/d
+    ls back/d >/dev/null
+    [ "$(stat -c %X back/d)" -gt 1000000000 ] || skip "requires access times"
+    touch -a -d '2001-01-01' back/d
+    accessed=$(stat -c %X back/d)
+    on_slowfs --delay=2ms --log=log
+    # A directory is opened; then, after three slow questions by name, d is listed for the next.
+    USHIM_MODE=auto LD_PRELOAD=$LIB bash -c ': mnt/*; for i in {1..20}; do [ -f mnt/d/f$i ]; done'
+    [ "$(grep -c ' opendir ' log)" -ge 2 ] || fail "it was not listed"
+    [ "$(stat -c %X back/d)" = "$accessed" ]
+}

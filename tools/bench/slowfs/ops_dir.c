@@ -20,7 +20,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 
 	if (!call_admit(&call))
 		return;
-	fd = openat(node_dirfd(id), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(node_dirfd(id), ".",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (fi->flags & O_NOATIME));
 	if (call_failed(&call, errno_of(fd)))
 		return;
 	fi->fh = (uint64_t)fd;

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ahead-fifo WAY DIRECTORY: lists files and reads them one after another; before it comes to
+ * the last ones, these are FIFOs. None of those may be opened, by whatever reads ahead: its
+ * writer would take it for a reader. inotify(7) tells.
+ *
+ *   unlink, rename          each name is made a FIFO by the program itself
+ *   swap, chdir             the path leads to another directory
+ *   child                   a child does it, and is waited for
+ *   stranger                as child, but nobody tells; USHIM_STALE_MS passes
+ *   close, dup2             the directory's number is another one's, of FIFOs alone; on storage
+ *                           where an open has to wait, or nothing is left for later
+ *   none                    nothing changes: and the last ones, files still, are opened ahead
+ *
+ * 77 where what it needs is not permitted.
+ */
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FILES = 40, CHANGE_AT = 6, READ = 23 };
+
+static int fifos_from = 24;
+
+#define CHECK(call)                                                                                \
+	do                                                                                         \
+		if ((call) < 0)                                                                    \
+			err(1, "%s", #call);                                                       \
+	while (0)
+
+static char names[FILES][256];
+static DIR *stream;
+static int other;
+
+static void file_make(const char *directory, int i)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+	CHECK(fd = open(path, O_WRONLY | O_CREAT, 0600));
+	CHECK(write(fd, "contents", 8));
+	close(fd);
+}
+
+static void fifo_make(const char *directory, int i)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+	CHECK(mkfifo(path, 0600));
+}
+
+/* In a; the names are in the order of the listing from here on. */
+static void list(void)
+{
+	const struct dirent *entry;
+	int count = 0;
+
+	if (!(stream = opendir("a")))
+		err(1, "a");
+	while ((entry = readdir(stream)) && count < FILES)
+		if (entry->d_name[0] != '.')
+			strcpy(names[count++], entry->d_name);
+}
+
+static void trees_make(void)
+{
+	CHECK(mkdir("a", 0700));
+	CHECK(mkdir("b", 0700));
+	CHECK(mkdir("c", 0700));
+	for (int i = 0; i < FILES; i++) {
+		snprintf(names[i], sizeof(names[i]), "file-%d", i);
+		file_make("a", i);
+	}
+	list();
+	closedir(stream);
+	for (int i = 0; i < FILES; i++)
+		if (i < fifos_from)
+			file_make("b", i);
+		else
+			fifo_make("b", i);
+}
+
+static void read_some(int at, int from, int to)
+{
+	char path[512], buffer[16];
+	int fd;
+
+	for (int i = from; i < to; i++) {
+		snprintf(path, sizeof(path), "%s%s", at == AT_FDCWD ? "a/" : "", names[i]);
+		CHECK(fd = openat(at, path, O_RDONLY));
+		CHECK(read(fd, buffer, sizeof(buffer)));
+		close(fd);
+	}
+}
+
+static void by_rename(void)
+{
+	char from[512], to[512];
+
+	for (int i = fifos_from; i < FILES; i++) {
+		snprintf(from, sizeof(from), "b/%s", names[i]);
+		snprintf(to, sizeof(to), "a/%s", names[i]);
+		CHECK(rename(from, to));
+	}
+}
+
+static void by_unlink(void)
+{
+	char path[512];
+
+	for (int i = fifos_from; i < FILES; i++) {
+		snprintf(path, sizeof(path), "a/%s", names[i]);
+		CHECK(unlink(path));
+		fifo_make("a", i);
+	}
+}
+
+static void by_child(void)
+{
+	int status, pid = fork();
+
+	CHECK(pid);
+	if (!pid) {
+		by_rename();
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0));
+}
+
+static void spin(int ms)
+{
+	struct timespec begin, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 < ms);
+}
+
+/* Goes to work when GO is closed. */
+static void stranger_begin(int go[2])
+{
+	char byte;
+
+	CHECK(pipe(go));
+	if (!fork()) {
+		close(go[1]);
+		CHECK(read(go[0], &byte, 1));
+		by_rename();
+		_exit(0);
+	}
+	close(go[0]);
+}
+
+/* Past any library. */
+static long raw(long number, const void *a, void *b)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static bool stranger_done(void)
+{
+	char path[512];
+	struct stat stat;
+
+	snprintf(path, sizeof(path), "a/%s", names[FILES - 1]);
+	return raw(SYS_stat, path, &stat) == 0 && S_ISFIFO(stat.st_mode);
+}
+
+static void change(const char *way, const int go[2])
+{
+	if (!strcmp(way, "unlink")) {
+		by_unlink();
+	} else if (!strcmp(way, "rename")) {
+		by_rename();
+	} else if (!strcmp(way, "swap")) {
+		CHECK(rename("a", "c/a"));
+		CHECK(rename("b", "a"));
+	} else if (!strcmp(way, "chdir")) {
+		CHECK(rename("b", "c/a"));
+		CHECK(chdir("c"));
+	} else if (!strcmp(way, "child")) {
+		by_child();
+	} else if (!strcmp(way, "stranger")) {
+		close(go[1]);
+		while (!stranger_done())
+			;
+		spin(atoi(getenv("USHIM_STALE_MS")) + 2);
+	}
+}
+
+static void by_path(const char *way)
+{
+	int go[2] = {-1, -1};
+
+	if (!strcmp(way, "stranger"))
+		stranger_begin(go);
+	list();
+	closedir(stream);
+	list(); /* by now whoever looks on does */
+	read_some(AT_FDCWD, 0, CHANGE_AT);
+	change(way, go);
+	read_some(AT_FDCWD, CHANGE_AT, READ);
+}
+
+/* Nobody works for this thread before it sleeps. */
+static void run_first(void)
+{
+	struct sched_param first = {.sched_priority = 1};
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one) ||
+	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
+		err(77, "SCHED_FIFO");
+}
+
+/* After AFTER files were opened by the number that is then another's. */
+static void number_round(const char *way, int after)
+{
+	const struct timespec a_while = {.tv_nsec = 1000 * 1000};
+	int fd, now;
+
+	CHECK(fd = open("a", O_RDONLY | O_DIRECTORY));
+	if (!(stream = fdopendir(dup(fd))))
+		err(1, "fdopendir");
+	while (readdir(stream))
+		;
+	read_some(fd, 0, after);
+	CHECK(openat(fd, names[after], O_RDONLY));
+	if (!strcmp(way, "close"))
+		close(fd);
+	now = strcmp(way, "close") ? dup2(other, fd) : dup(other);
+	if (now != fd)
+		errx(1, "%d instead of %d", now, fd);
+	raw(SYS_nanosleep, &a_while, NULL); /* now others come to something */
+	closedir(stream);
+	close(fd);
+}
+
+static void by_number(const char *way)
+{
+	run_first();
+	list();
+	closedir(stream);
+	for (int after = 2; after < FILES - 2; after++)
+		number_round(way, after);
+}
+
+/* How many of the names that are FIFOs by now were opened. */
+static int openings(int watch)
+{
+	_Alignas(struct inotify_event) char buffer[65536];
+	ssize_t length = read(watch, buffer, sizeof(buffer));
+	int count = 0;
+
+	for (char *at = buffer; at < buffer + length;) {
+		const struct inotify_event *event = (const void *)at;
+
+		for (int i = fifos_from; i < FILES && event->len; i++)
+			if (!strcmp(event->name, names[i])) {
+				count++;
+				fprintf(stderr, "%s (place %d) was opened\n", event->name, i);
+			}
+		at += sizeof(*event) + event->len;
+	}
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	int watch, status, pid;
+	bool numbers;
+
+	if (argc != 3)
+		errx(2, "usage: see the source");
+	CHECK(chdir(argv[2]));
+	numbers = !strcmp(argv[1], "close") || !strcmp(argv[1], "dup2");
+	if (numbers)
+		fifos_from = 0;
+	trees_make();
+	CHECK(other = open("b", O_RDONLY | O_DIRECTORY));
+	CHECK(watch = inotify_init1(IN_NONBLOCK));
+	if (!numbers)
+		CHECK(inotify_add_watch(watch, "a", IN_OPEN));
+	CHECK(inotify_add_watch(watch, "b", IN_OPEN));
+	CHECK(pid = fork());
+	if (!pid) {
+		if (numbers)
+			by_number(argv[1]);
+		else
+			by_path(argv[1]);
+		exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0));
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return !strcmp(argv[1], "none") ? !openings(watch) : openings(watch) != 0;
+}
