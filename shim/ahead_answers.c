@@ -18,6 +18,8 @@ enum {
 	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
 	RELEASE_MOST_MS = 100,
 	HAND_OVER_NS = 10 * 1000, /* between two questions */
+	STEPPED_FAR_NS = 100 * 1000, /* out of the way, and others than workers have come by */
+	STEPS_LEFT_OUT_MOST = 1023,
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
 };
 
@@ -181,12 +183,32 @@ static void hand_over_pace(struct ahead *ahead)
 		answers_reap(ahead);
 }
 
+/*
+ * On a busy machine whoever yields gives away a whole slice (3 ms and more), a question being
+ * worth 1: then ever fewer steps are taken, until one is short again.
+ */
+static void step_aside(struct ahead *ahead)
+{
+	uint64_t before = clock_ns();
+
+	if (ahead->steps_to_leave_out) {
+		ahead->steps_to_leave_out--;
+		return;
+	}
+	sys(SYS_sched_yield);
+	ahead->steps_left_out = clock_ns() - before < STEPPED_FAR_NS ? 0
+				: ahead->steps_left_out >= STEPS_LEFT_OUT_MOST
+					? STEPS_LEFT_OUT_MOST
+					: 2 * ahead->steps_left_out + 1;
+	ahead->steps_to_leave_out = ahead->steps_left_out;
+}
+
 static bool question_hand_over(struct ahead *ahead, struct ring *ring)
 {
 	int taken = ring_flush(ring);
 
 	place_spelled_forget(ahead);
-	sys(SYS_sched_yield);
+	step_aside(ahead);
 	ahead->handed_ns = clock_ns();
 	return taken == 1;
 }
