@@ -147,7 +147,9 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
-	if (!again) /* else the kernel had it from the last time */
+	if (!place->sweep)
+		governor_aside(&ahead->stat, ns);
+	else if (!again) /* else the kernel had it from the last time */
 		governor_plain(&ahead->stat, ns);
 	if (!place->sweep && *passage->value == 0)
 		questions_unlisted(ahead, place, ns);

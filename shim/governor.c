@@ -23,10 +23,11 @@ static void governor_leave(struct governor *governor)
 	governor->sitting = governor->sentence;
 }
 
-static void governor_fast(struct governor *governor)
+static void governor_fast(struct governor *governor, unsigned weight)
 {
 	governor->slow = 0;
-	if (governor->in && ++governor->fast >= GOVERNOR_DISPROOF)
+	governor->fast += governor->in ? weight : 0;
+	if (governor->fast >= GOVERNOR_DISPROOF * GOVERNOR_ASIDE)
 		governor_leave(governor);
 }
 
@@ -36,7 +37,7 @@ static void governor_slow(struct governor *governor)
 	governor->sentence = 0;
 }
 
-void governor_plain(struct governor *governor, uint64_t ns)
+static void governor_weigh(struct governor *governor, uint64_t ns, unsigned weight)
 {
 	if (governor->sitting) {
 		governor->sitting--;
@@ -46,12 +47,22 @@ void governor_plain(struct governor *governor, uint64_t ns)
 		governor->cost_ns = ns;
 	governor->cost_ns = (governor->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT;
 	if (ns < GOVERNOR_SLOW_NS) {
-		governor_fast(governor);
+		governor_fast(governor, weight);
 		return;
 	}
 	governor->fast = 0;
 	if (++governor->slow >= GOVERNOR_PROOF)
 		governor->in = true;
+}
+
+void governor_plain(struct governor *governor, uint64_t ns)
+{
+	governor_weigh(governor, ns, GOVERNOR_ASIDE);
+}
+
+void governor_aside(struct governor *governor, uint64_t ns)
+{
+	governor_weigh(governor, ns, 1);
 }
 
 void governor_prior(struct governor *governor)
@@ -76,7 +87,7 @@ void governor_prepared(struct governor *governor, uint64_t ns)
 void governor_answer(struct governor *governor, uint64_t ns)
 {
 	if (ns < GOVERNOR_SLOW_NS)
-		governor_fast(governor);
+		governor_fast(governor, GOVERNOR_ASIDE);
 	else
 		governor_slow(governor);
 }

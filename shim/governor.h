@@ -16,7 +16,7 @@
 struct governor {
 	uint64_t cost_ns;   /* recent cost of a plain call; 0: none seen */
 	unsigned slow;      /* slow plain calls in a row */
-	unsigned fast;      /* answers in a row that nobody had to wait for */
+	unsigned fast;      /* answers in a row that nobody had to wait for, times GOVERNOR_ASIDE */
 	unsigned unhelpful; /* prepared calls in a row that were no cheaper for it */
 	unsigned helpful;   /* and the ones that were */
 	bool in;
@@ -34,12 +34,16 @@ enum {
 	GOVERNOR_UNHELPFUL = 4,        /* vain preparations in a row before going out */
 	GOVERNOR_HELPFUL = 16,         /* good ones in a row that clear an old sentence */
 	GOVERNOR_SENTENCE_FIRST = 16,
-	GOVERNOR_DISPROOF = 3,         /* fast ones in a row before going out */
+	GOVERNOR_DISPROOF = 3,         /* fast ones in a row before going out, */
+	GOVERNOR_ASIDE = 8,            /* or so many times more where nobody asks ahead */
 	GOVERNOR_SENTENCE_MOST = 1024,
 };
 
 /* A plain call took NS. */
 void governor_plain(struct governor *governor, uint64_t ns);
+
+/* The same of a place where nothing is asked ahead: cp's target, say, on other storage. */
+void governor_aside(struct governor *governor, uint64_t ns);
 
 /* The file system is one that waits by nature: one slow call is proof enough. */
 void governor_prior(struct governor *governor);

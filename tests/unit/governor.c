@@ -191,6 +191,22 @@ static void fast_plain_calls_end_it(void)
 	CHECK(!governor.in);
 }
 
+/* cp's questions in its target tell little of the storage it reads from. */
+static void asides_count_little(void)
+{
+	struct governor governor = engaged(MS);
+
+	for (int directory = 0; directory < 100; directory++) {
+		for (int i = 0; i < GOVERNOR_DISPROOF * GOVERNOR_ASIDE - 1; i++)
+			governor_aside(&governor, 2 * US);
+		CHECK(governor.in);
+		governor_answer(&governor, MS);
+	}
+	for (int i = 0; i < GOVERNOR_DISPROOF * GOVERNOR_ASIDE; i++)
+		governor_aside(&governor, 2 * US);
+	CHECK(!governor.in);
+}
+
 /* It goes in on two slow calls and is wrong, again and again. */
 static void sentences_double(void)
 {
@@ -373,6 +389,7 @@ int main(int argc, char **argv)
 	test("Governor: what counts as slow is exact", limit_is_exact);
 	test("Governor: answers nobody waited for bring it out", fast_answers_end_it);
 	test("Governor: fast plain calls bring it out", fast_plain_calls_end_it);
+	test("Governor: fast calls where nothing is asked ahead do it late", asides_count_little);
 	test("Governor: every mistake costs twice the one before, up to a limit", sentences_double);
 	test("C9: on a storage that now and then fools it, it goes in ever more rarely",
 	     mistakes_get_rarer);
