@@ -10,7 +10,6 @@
  *   stranger                as child, but nobody tells; USHIM_STALE_MS passes
  *   close, dup2             the directory's number is another one's, of FIFOs alone; on storage
  *                           where an open has to wait, or nothing is left for later
- *   none                    nothing changes: and the last ones, files still, are opened ahead
  *
  * 77 where what it needs is not permitted.
  */
@@ -316,5 +315,5 @@ int main(int argc, char **argv)
 	CHECK(waitpid(pid, &status, 0));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	return !strcmp(argv[1], "none") ? !openings(watch) : openings(watch) != 0;
+	return openings(watch) != 0;
 }

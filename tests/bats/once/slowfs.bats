@@ -235,7 +235,7 @@ stat_all() {
     seq -f "$BACK/f%g" 1500 | xargs touch
     "$BUILD/slowfs" --foreground "$BACK" "$MNT" &
     pid=$!
-    until mountpoint -q "$MNT"; do sleep 0.05; done
+    until mountpoint -q "$MNT"; do kill -0 $pid; sleep 0.05; done
     before=$(awk '/^FDSize/ { print $2 }' /proc/$pid/status)
     ls -l "$MNT" >/dev/null
     [ "$(find /proc/$pid/fd | wc -l)" -gt 1024 ] || skip "requires a higher descriptor limit"
