@@ -13,9 +13,9 @@
 #include "thread.h"
 #include "watch.h"
 
-bool ahead_needs(enum op op, bool in)
+bool ahead_needs(enum op op)
 {
-	return in ? kind_of(op) != KIND_OTHER || table_op_order(op) != ORDER_FREE
+	return outside_is_in() ? kind_of(op) != KIND_OTHER || table_op_order(op) != ORDER_FREE
 		  : outside_needs(op);
 }
 
@@ -255,38 +255,54 @@ static bool begins_thread(enum op op)
 	       op != OP_PTHREAD_SETCANCELTYPE;
 }
 
-bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value,
-		  enum reason *reason)
+void ahead_command(enum op op, bool deferred)
 {
-	const struct passage passage = {op, sym, regs, value, reason};
+	struct ahead *ahead = outside_is_in() ? ahead_root() : NULL;
+
+	if (!ahead)
+		return;
+	if (op_destroys(op))
+		contents_settle(ahead, CONTENTS_SETTLE_MS);
+	if (!deferred)
+		ahead->epoch++;
+}
+
+bool ahead_is_in(void)
+{
+	return outside_is_in();
+}
+
+bool ahead_before(const struct passage *passage)
+{
+	const struct regs *regs = passage->regs;
 	struct ahead *ahead = ahead_root();
 	struct signals_held held;
 	bool done;
 
 	if (thread_self.depth) {
 		if (ahead)
-			effect_nested(ahead, op);
-		*reason = REASON_NESTED;
+			effect_nested(ahead, passage->op);
+		*passage->reason = REASON_NESTED;
 		return false;
 	}
 	if (process_threaded() || ring_ceded())
-		return streams_before(NULL, &passage);
-	if (begins_thread(op)) {
+		return streams_before(NULL, passage);
+	if (begins_thread(passage->op)) {
 		outside_give_up();
 		return false;
 	}
-	if (maps_shared(op, regs))
+	if (maps_shared(passage->op, regs))
 		outside_give_up();
-	if (streams_before(ahead, &passage))
+	if (streams_before(ahead, passage))
 		return true;
 	if (!ahead || !outside_is_in())
-		return outside_before(&passage);
+		return outside_before(passage);
 	if (!process_owns_memory())
 		return false;
 	thread_enter(&held);
-	if (!leaves_streams(op))
+	if (!leaves_streams(passage->op))
 		streams_take_back(ahead);
-	done = inside(ahead, &passage);
+	done = inside(ahead, passage);
 	thread_leave(&held);
 	return done;
 }

@@ -17,20 +17,28 @@
 
 #include <stdbool.h>
 
-#include "call.h"
-#include "engine.h"
+#include "passage.h"
+#include "path.h"
 
 /* ARGV is the program's own, and stays where it is. */
 void ahead_begin(int argc, char **argv);
 
-/* True if OP is of interest while the shim is out; and while it is in. */
-bool ahead_needs(enum op op, bool in);
+/* True while questions are asked ahead. */
+bool ahead_is_in(void);
+
+/* True if OP is of interest at the moment. */
+bool ahead_needs(enum op op);
+
+/* Something about this inode has changed, or will: answers about it are not used any more. */
+void ahead_changed(const struct identity *identity);
+
+/* A command of this module's neighbour is about to be made, or with DEFERRED acknowledged. */
+void ahead_command(enum op op, bool deferred);
 
 /*
- * OP is about to be called as SYM. True when it has been answered or made here, with its
- * value in *VALUE (errno is the call's own) and how in *REASON.
+ * PASSAGE is about to be made. True when it has been answered or made here, with its value
+ * (errno is the call's own) and reason.
  */
-bool ahead_before(enum op op, enum sym sym, const struct regs *regs, long *value,
-		  enum reason *reason);
+bool ahead_before(const struct passage *passage);
 
 #endif

@@ -34,6 +34,16 @@ static bool opened_known(const struct ahead *ahead, const struct identity *ident
 	return false;
 }
 
+static void opened_keep(struct ahead *ahead, const struct identity *identity)
+{
+	if (ahead->opened_count == AHEAD_OPENED) {
+		ahead->epoch++; /* so that nothing older is served, and */
+		ahead->opened_count = 0;
+		ahead->opened_stale = true; /* what is still open is found again */
+	}
+	ahead->opened[ahead->opened_count++] = *identity;
+}
+
 /* False if FD is no file or directory. */
 static bool opened_insert(struct ahead *ahead, int fd)
 {
@@ -41,14 +51,8 @@ static bool opened_insert(struct ahead *ahead, int fd)
 
 	if (!descriptor_identity(fd, &identity))
 		return false;
-	if (opened_known(ahead, &identity))
-		return true;
-	if (ahead->opened_count == AHEAD_OPENED) {
-		ahead->epoch++; /* so that nothing older is served, and */
-		ahead->opened_count = 0;
-		ahead->opened_stale = true; /* what is still open is found again */
-	}
-	ahead->opened[ahead->opened_count++] = identity;
+	if (!opened_known(ahead, &identity))
+		opened_keep(ahead, &identity);
 	return true;
 }
 
@@ -91,6 +95,14 @@ static void opened_look(struct ahead *ahead)
 		return;
 	for (int fd = 0; fd < DESCRIPTORS_LOOKED_AT; fd++)
 		opened_insert(ahead, fd);
+}
+
+void ahead_changed(const struct identity *identity)
+{
+	struct ahead *ahead = ahead_root();
+
+	if (ahead && !opened_known(ahead, identity))
+		opened_keep(ahead, identity);
 }
 
 bool opened_add(struct ahead *ahead, int fd)

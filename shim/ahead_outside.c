@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "behind.h"
 #include "config.h"
 #include "listing.h"
 #include "names.h"
@@ -104,22 +105,22 @@ bool outside_is_in(void)
 	return outside.in;
 }
 
-static void ops_arm(const enum op *ops, size_t count, bool armed)
+static void ops_arm(const enum op *ops, size_t count)
 {
 	for (size_t i = 0; i < count && !outside.in; i++)
-		engine_arm_one(ops[i], armed);
+		engine_arm_one(ops[i]);
 }
 
 static void stat_sampling(unsigned samples)
 {
 	outside.stat_samples = samples;
-	ops_arm(stat_ops, sizeof(stat_ops) / sizeof(*stat_ops), samples > 0);
+	ops_arm(stat_ops, sizeof(stat_ops) / sizeof(*stat_ops));
 }
 
 static void open_sampling(unsigned samples)
 {
 	outside.open_samples = samples;
-	ops_arm(open_ops, sizeof(open_ops) / sizeof(*open_ops), samples > 0);
+	ops_arm(open_ops, sizeof(open_ops) / sizeof(*open_ops));
 }
 
 void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
@@ -129,8 +130,8 @@ void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
 	awaited.fetched = fetched;
 	awaited.open_ns = open_ns;
 	awaited.others = 0;
-	ops_arm(read_ops, sizeof(read_ops) / sizeof(*read_ops), fd >= 0 && !stream);
-	ops_arm(stream_ops, sizeof(stream_ops) / sizeof(*stream_ops), fd >= 0 && stream);
+	ops_arm(read_ops, sizeof(read_ops) / sizeof(*read_ops));
+	ops_arm(stream_ops, sizeof(stream_ops) / sizeof(*stream_ops));
 }
 
 bool read_awaited(const struct passage *passage)
@@ -242,7 +243,7 @@ static void go_in(void)
 	if (!outside.given_up) {
 		operands_take(root);
 		outside.in = true;
-		engine_arm(true);
+		engine_arm();
 	}
 	thread_leave(&held);
 }
@@ -261,7 +262,7 @@ void outside_go_out(void)
 	stat_sampling(0);
 	open_sampling(0);
 	read_await(-1, false, false, 0);
-	engine_arm(false);
+	engine_arm();
 }
 
 void outside_give_up(void)
@@ -286,6 +287,7 @@ static bool outside_stat(const struct passage *passage)
 /* After one slow question, the kind of file system may say enough (governor.h). */
 static void outside_directory(int fd)
 {
+	behind_directory_opened();
 	if (!outside.stat_samples)
 		stat_sampling(1);
 	if (!outside.open_samples)

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "ahead.h"
+#include "behind.h"
 #include "call.h"
 #include "clock.h"
 #include "config.h"
+#include "leave.h"
 #include "names.h"
 #include "over/over.h"
 #include "process.h"
@@ -34,12 +36,15 @@ enum outcome {
 	OUTCOME_ERROR,  /* the ring's negative errno, which is the call's own */
 };
 
-/* Is OP of interest by itself, statistics apart? IN: questions are being asked ahead. */
-static bool op_needed(enum op op, bool in)
+/* Is OP of interest by itself, statistics apart? */
+static bool op_needed(enum op op)
 {
+	bool in = ahead_is_in() || behind_is_in();
+
 	if (config.mode == MODE_RING)
 		return table_op_opcode(op) >= 0 || watch_needed(op);
-	return ahead_needs(op, in) || watch_needed_outside(op) || (in && watch_needed(op));
+	return ahead_needs(op) || behind_needs(op) || leave_needs(op) || watch_needed_outside(op) ||
+	       (in && watch_needed(op));
 }
 
 static bool everything_watched(void)
@@ -47,15 +52,15 @@ static bool everything_watched(void)
 	return stats_wanted() || trace_wanted();
 }
 
-void engine_arm(bool in)
+void engine_arm_one(enum op op)
 {
-	for (enum op op = 0; op < OP_COUNT; op++)
-		ushim_armed[op] = everything_watched() || op_needed(op, in);
+	ushim_armed[op] = everything_watched() || op_needed(op);
 }
 
-void engine_arm_one(enum op op, bool armed)
+void engine_arm(void)
 {
-	ushim_armed[op] = armed || everything_watched();
+	for (enum op op = 0; op < OP_COUNT; op++)
+		engine_arm_one(op);
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -236,12 +241,18 @@ static bool enter_ring(enum op op, enum sym sym, const struct regs *regs, long *
 	return false;
 }
 
-/* Modes auto and strict: answered ahead of time, or the program's own call. */
+/* Modes auto and strict: acknowledged, answered ahead of time, or the program's own call. */
 static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long *value,
 			enum reason *reason)
 {
+	const struct passage passage = {op, sym, regs, value, reason};
+	bool done;
+
 	*reason = REASON_MODE;
-	return ahead_before(op, sym, regs, value, reason) || watch_before(op, sym, regs, value);
+	if (behind_before(&passage))
+		return true;
+	done = ahead_before(&passage) || watch_before(op, sym, regs, value);
+	return behind_after(&passage, done);
 }
 
 /* What can be called again with nothing but its argument registers, so that it can be timed. */
@@ -293,6 +304,7 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 		op = op == OP_SYSCALL ? op_of_syscall(regs) : op;
 		done = enter_ring(op, sym, regs, &value, &reason);
 	} else {
+		leave_before(op, regs);
 		done = enter_ahead(op, sym, regs, &value, &reason);
 	}
 	stats_call(op, reason);

@@ -35,8 +35,8 @@ extern uint8_t ushim_armed[OP_COUNT];
 /* Called by the stubs with the symbol that was called. Leaves errno as the call would. */
 struct verdict engine_enter(enum sym sym, struct regs *regs);
 
-/* Sets up ushim_armed. IN: questions are being asked ahead, so that much more matters. */
-void engine_arm(bool in);
-void engine_arm_one(enum op op, bool armed);
+/* Sets up ushim_armed by what the modules want now; for one operation, or all. */
+void engine_arm_one(enum op op);
+void engine_arm(void);
 
 #endif

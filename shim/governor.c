@@ -37,6 +37,11 @@ static void governor_slow(struct governor *governor)
 	governor->sentence = 0;
 }
 
+static uint64_t slow_from(const struct governor *governor)
+{
+	return governor->slow_ns ? governor->slow_ns : GOVERNOR_SLOW_NS;
+}
+
 static void governor_weigh(struct governor *governor, uint64_t ns, unsigned weight)
 {
 	if (governor->sitting) {
@@ -46,7 +51,7 @@ static void governor_weigh(struct governor *governor, uint64_t ns, unsigned weig
 	if (!governor->cost_ns)
 		governor->cost_ns = ns;
 	governor->cost_ns = (governor->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT;
-	if (ns < GOVERNOR_SLOW_NS) {
+	if (ns < slow_from(governor)) {
 		governor_fast(governor, weight);
 		return;
 	}

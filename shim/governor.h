@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct governor {
+	uint64_t slow_ns;   /* a plain call from here on waited; 0: GOVERNOR_SLOW_NS */
 	uint64_t cost_ns;   /* recent cost of a plain call; 0: none seen */
 	unsigned slow;      /* slow plain calls in a row */
 	unsigned fast;      /* answers in a row that nobody had to wait for, times GOVERNOR_ASIDE */

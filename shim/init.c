@@ -9,6 +9,9 @@
  *   shim/engine.c           the one path: guard, marshal, prove, run, finish, or plain
  *   shim/over/ (C files)    argument lists to struct call (call.h)
  *   shim/ahead*.c           modes auto and strict: questions asked before the program does
+ *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
+ *   shim/late.c leave.c     what failed after that: the line, and the exit status
+ *   shim/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
  *   shim/governor.c         whether that pays
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
@@ -31,6 +34,7 @@
  *   shim/table.c            ops.def as C
  */
 #include "ahead.h"
+#include "behind.h"
 #include "config.h"
 #include "engine.h"
 #include "late.h"
@@ -54,9 +58,11 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 		late_begin();
 	if (config.mode == MODE_RING)
 		thread_prepare();
-	else
+	else {
 		ahead_begin(&gnu_get_libc_version ? argc : 0, argv);
-	engine_arm(false);
+		behind_begin();
+	}
+	engine_arm();
 	process_wake();
 }
 

@@ -15,6 +15,13 @@ struct identity identity_of(const struct statx *statx)
 				 statx->stx_ino};
 }
 
+bool program_read(const void *from, void *to, size_t size)
+{
+	struct iovec into = {to, size}, of = {(void *)from, size};
+
+	return sys(SYS_process_vm_readv, sys(SYS_getpid), &into, 1, &of, 1, 0) == (long)size;
+}
+
 /* Two pages at most, so that a path at the end of a mapping is read as far as it goes. */
 bool path_read(const char *from, char path[PATH_MAX])
 {

@@ -24,6 +24,9 @@ static inline bool identity_same(const struct identity *a, const struct identity
 
 struct identity identity_of(const struct statx *statx);
 
+/* Copies SIZE bytes of the program's, which may not be there: the kernel says so. */
+bool program_read(const void *from, void *to, size_t size);
+
 /*
  * Copies the path at FROM, which may point nowhere: the kernel reads it for us. False if it
  * is not there or has no end within PATH_MAX.

@@ -93,17 +93,18 @@ static bool symbol_usable(const ElfW(Sym) *symbol)
 }
 
 /*
- * The default version of NAME, else (binaries from before glibc 2.33 ask for such) the last
- * hidden one. Layout of the table: https://flapenguin.me/elf-dt-gnu-hash
+ * The default version of NAME, or the last HIDDEN one. Layout of the table:
+ * https://flapenguin.me/elf-dt-gnu-hash
  */
-static const ElfW(Sym) *object_symbol(const struct object *object, const char *name, uint32_t hash)
+static const ElfW(Sym) *object_symbol(const struct object *object, const char *name, uint32_t hash,
+				      bool hidden)
 {
 	uint32_t buckets = object->hash[0], first = object->hash[1], words = object->hash[2];
 	uint32_t shift = object->hash[3];
 	const ElfW(Addr) *bloom = (const ElfW(Addr) *)&object->hash[4];
 	const uint32_t *bucket = (const uint32_t *)&bloom[words];
 	const uint32_t *chain = &bucket[buckets];
-	const ElfW(Sym) *hidden = NULL;
+	const ElfW(Sym) *found = NULL;
 	ElfW(Addr) bits;
 
 	if (!buckets || !words) /* nothing is defined there */
@@ -116,14 +117,15 @@ static const ElfW(Sym) *object_symbol(const struct object *object, const char *n
 
 		if ((chain[i - first] | 1) == (hash | 1) && symbol_usable(symbol) &&
 		    name_equal(object->strings + symbol->st_name, name)) {
-			if (!object->versions || !(object->versions[i] & VERSION_HIDDEN))
-				return symbol;
-			hidden = symbol;
+			bool is_hidden = object->versions && object->versions[i] & VERSION_HIDDEN;
+
+			if (is_hidden == hidden)
+				found = symbol;
 		}
 		if (chain[i - first] & 1)
 			break;
 	}
-	return hidden;
+	return found;
 }
 
 /* The last object there was when the first symbol was bound: later ones may come and go. */
@@ -156,7 +158,7 @@ static const struct link_map *map_after_us(void)
 }
 
 /* Null where there is none; *ODD when an object could not be searched. */
-static void *real_search(enum sym sym, bool *odd)
+static void *real_search(enum sym sym, bool hidden, bool *odd)
 {
 	const char *name = table_sym_name(sym);
 	uint32_t hash = gnu_hash(name);
@@ -170,7 +172,7 @@ static void *real_search(enum sym sym, bool *odd)
 			*odd = true;
 			return NULL;
 		}
-		symbol = object_symbol(&object, name, hash);
+		symbol = object_symbol(&object, name, hash, hidden);
 		if (!symbol && map == last)
 			break;
 		if (!symbol)
@@ -185,8 +187,12 @@ static void *real_search(enum sym sym, bool *odd)
 void *real_bind(enum sym sym)
 {
 	bool odd = false;
-	void *real = real_search(sym, &odd);
+	/* Binaries from before glibc 2.33 ask for hidden versions. But what only others than libc
+	 * hide (libattr's own getxattr) is no program's next one: dlsym does not find it either. */
+	void *real = real_search(sym, false, &odd);
 
+	if (!real)
+		real = real_search(sym, true, &odd);
 	if (!real && odd) {
 		int saved = errno;
 

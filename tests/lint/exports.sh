@@ -19,7 +19,8 @@ broken() {
 # keep programs of another libc from starting. dlsym and the rest are also musl's; calloc and
 # free belong to parts of liburing nobody calls.
 ALLOWED='__errno_location __stack_chk_fail calloc clock_gettime dlsym free memcmp memcpy memmove memset
-fileno memchr pthread_key_create pthread_setspecific strchr strcmp strcspn strlen strncmp strrchr'
+fileno memchr pthread_key_create pthread_setspecific strchr strcmp strcspn strlen strncmp
+strnlen strpbrk strrchr strstr'
 
 # dynamic LIBRARY: "name defined|needed GLOBAL|WEAK" of each dynamic symbol.
 dynamic() {

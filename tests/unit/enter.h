@@ -47,7 +47,7 @@ static inline void shim_begin(const char *stats)
 	config.stats = stats;
 	stats_open();
 	thread_prepare();
-	engine_arm(false);
+	engine_arm();
 	process_wake();
 }
 

@@ -471,12 +471,12 @@ static void watched_to_the_end(void)
 
 	NEED(stream && listing_begin(stream, dirfd(stream)));
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
-		CHECK(ahead_needs(ops[i], false));
+		CHECK(ahead_needs(ops[i]));
 	NEED(listing_begin(stream, dirfd(stream)));
 	CHECK_EQ(listing_count(), 1);
 	listing_end(stream);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
-		CHECK(!ahead_needs(ops[i], false));
+		CHECK(!ahead_needs(ops[i]));
 	closedir(stream);
 }
 

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: MIT */
+#include "behind_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ahead.h"
+#include "config.h"
+#include "engine.h"
+#include "fence.h"
+#include "flight.h"
+#include "late.h"
+#include "leave.h"
+#include "listing.h"
+#include "names.h"
+#include "over/over.h"
+#include "process.h"
+#include "real.h"
+#include "sys.h"
+#include "thread.h"
+
+#define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
+
+enum {
+	SLOW_NS = 200 * 1000, /* a plain command that waited: a journal's commit is no reason */
+	SAMPLES_FIRST = 4,    /* commands timed when the program starts */
+};
+
+/* Ordinary memory, so that children inherit what was learned. */
+static struct {
+	struct governor command;
+	unsigned samples; /* timed commands still to come */
+	bool given_up;
+	bool in;
+} outside;
+
+static struct behind *root;
+
+struct behind *behind_root(void)
+{
+	return outside.in && root && root->magic == BEHIND_MAGIC ? root : NULL;
+}
+
+static bool wanted(void)
+{
+	return config.mode == MODE_AUTO && config.behind;
+}
+
+void behind_begin(void)
+{
+	if (!wanted())
+		return;
+	outside.samples = SAMPLES_FIRST;
+	outside.command.slow_ns = SLOW_NS;
+	outside.command.forced = outside.command.in = config.force;
+	late_begin();
+	leave_settle_with(behind_settle);
+}
+
+bool behind_needs(enum op op)
+{
+	enum fence fence = fence_of(op);
+
+	if (!wanted() || outside.given_up)
+		return false;
+	return outside.in ? fence != FENCE_NONE || table_op_class(op) == CLASS_HANDLE : fence == FENCE_COMMAND && outside.samples > 0;
+}
+
+static void commands_arm(void)
+{
+	for (enum op op = 0; op < OP_COUNT && !outside.in; op++)
+		if (fence_of(op) == FENCE_COMMAND)
+			engine_arm_one(op);
+}
+
+bool behind_is_in(void)
+{
+	return outside.in;
+}
+
+void behind_directory_opened(void)
+{
+	if (!wanted() || outside.samples || outside.in || outside.given_up)
+		return;
+	outside.samples = 1;
+	commands_arm();
+}
+
+/* ---- in and out ---- */
+
+/* CAP_FOWNER, as effective now (capabilities(7)). */
+static bool may_link_all(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	return sys(SYS_capget, &header, data) == 0 && data[0].effective >> CAP_FOWNER & 1;
+}
+
+static bool root_make(void)
+{
+	struct statx proc;
+
+	if (!root)
+		root = process_map_wiped(sizeof(*root));
+	if (!root)
+		return false;
+	root->magic = BEHIND_MAGIC;
+	root->uid = (uint32_t)sys(SYS_geteuid);
+	root->may_link_all = may_link_all();
+	if (path_statx(AT_FDCWD, "/proc", 0, STATX_INO, &proc) == 0)
+		root->proc_device = identity_of(&proc).device;
+	flight_receive(FLIGHT_COMMAND, command_done);
+	return flight_begin() && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
+}
+
+static void go_in(void)
+{
+	struct signals_held held;
+
+	if (outside.in || outside.given_up || process_threaded() || ring_ceded() ||
+	    leave_begun() || !process_owns_memory())
+		return;
+	thread_enter(&held);
+	outside.given_up = !root_make();
+	if (!outside.given_up) {
+		outside.in = true;
+		engine_arm();
+	}
+	thread_leave(&held);
+}
+
+static void go_out(void)
+{
+	outside.in = false;
+	outside.samples = 0;
+	engine_arm();
+}
+
+/* With everything done. */
+static void go_out_now(struct behind *behind)
+{
+	struct signals_held held;
+
+	thread_enter(&held);
+	behind_forget(behind);
+	thread_leave(&held);
+	go_out();
+}
+
+void behind_forget(struct behind *behind)
+{
+	queue_wait_all(behind);
+	empties_end(behind);
+	for (int i = 0; i < BEHIND_DIRS && behind->descriptors; i++)
+		if (behind->dirs[i].used)
+			dir_drop(behind, &behind->dirs[i]);
+}
+
+void behind_settle(void)
+{
+	struct behind *behind = behind_root();
+
+	if (!behind || !process_owns_memory())
+		return;
+	outside.given_up = true; /* handlers of the way out make plain calls */
+	go_out_now(behind);
+}
+
+long command_plain(const struct passage *passage, enum reason why)
+{
+	uint64_t ns;
+
+	ahead_command(passage->op, false);
+	*passage->value = passage_time(passage, &ns);
+	*passage->reason = why;
+	governor_plain(&outside.command, ns);
+	return *passage->value;
+}
+
+/* ---- while out: a command is timed ---- */
+
+/* Is what CALL changes on a file system that waits by nature? */
+static bool call_network(const struct call *call)
+{
+	bool second = call->path2 != NULL;
+	char path[PATH_MAX];
+	size_t directory;
+	bool network;
+	long fd;
+
+	if (!path_read(second ? call->path2 : call->path, path))
+		return false;
+	path_split(path, &directory);
+	if (!directory)
+		path[directory++] = '.';
+	path[directory] = '\0';
+	fd = sys(SYS_openat, second ? call->fd2 : call->fd, path, O_PATH | O_CLOEXEC);
+	network = fd >= 0 && names_network((int)fd);
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	return network;
+}
+
+/* The directory that showed it is the first that is known. */
+static void go_in_with(const struct call *call, bool made)
+{
+	struct signals_held held;
+
+	go_in();
+	if (!behind_root() || !made || call->opcode != OPCODE_MKDIRAT)
+		return;
+	thread_enter(&held);
+	dir_made(behind_root(), call->fd, call->path);
+	thread_leave(&held);
+}
+
+static bool outside_before(const struct passage *passage)
+{
+	struct call call = {.op = passage->op};
+	struct signals_held held;
+	uint64_t ns;
+
+	if (outside.given_up || fence_of(passage->op) != FENCE_COMMAND || !outside.samples ||
+	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
+		return false;
+	if (ahead_is_in()) {
+		thread_enter(&held);
+		ahead_command(passage->op, false);
+		thread_leave(&held);
+	}
+	*passage->value = passage_time(passage, &ns);
+	*passage->reason = REASON_TIMED;
+	governor_plain(&outside.command, ns);
+	if (outside.command.slow && call_network(&call))
+		governor_prior(&outside.command);
+	if (outside.command.in)
+		go_in_with(&call, (int)*passage->value == 0);
+	else if (!outside.command.slow && !--outside.samples)
+		commands_arm();
+	return true;
+}
+
+/* ---- while in ---- */
+
+static bool descriptor_is(int fd, mode_t kind)
+{
+	struct statx statx;
+
+	return descriptor_statx(fd, STATX_TYPE, &statx) == 0 && (statx.stx_mode & S_IFMT) == kind;
+}
+
+static int stream_descriptor(DIR *stream)
+{
+	return listing_has(stream) ? listing_descriptor(stream) : REAL(dirfd)(stream);
+}
+
+static void stream_prepare(struct behind *behind, const struct passage *passage)
+{
+	DIR *stream = (DIR *)passage->regs->arg[0];
+
+	switch ((int)passage->op) {
+	case OP_GETDENTS:
+	case OP_GETDIRENTRIES:
+		touch_descriptor(behind, (int)passage->regs->arg[0]);
+		break;
+	case OP_FDOPENDIR:
+		break;
+	case OP_CLOSEDIR:
+		stream_gone(behind, stream);
+		break;
+	case OP_REWINDDIR:
+	case OP_SEEKDIR:
+	case OP_READDIR_R:
+		stream_gone(behind, stream); /* not read from its beginning to its end */
+		touch_descriptor(behind, stream_descriptor(stream));
+		break;
+	default:
+		if (behind->pending)
+			touch_descriptor(behind, stream_descriptor(stream));
+	}
+}
+
+/* ioctl-like calls that say nothing to anybody. */
+static bool fcntl_is_plain(const long *arg)
+{
+	switch ((int)arg[1]) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+	case F_GETFD:
+	case F_SETFD:
+	case F_GETFL:
+	case F_SETFL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool syscall_is_plain(const long *arg)
+{
+	return arg[0] == SYS_futex || arg[0] == SYS_gettid || arg[0] == SYS_getrandom;
+}
+
+static bool names_our_descriptor(const struct behind *behind, const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+
+	switch ((int)passage->op) {
+	case OP_DUP2:
+	case OP_DUP3:
+	case OP_SYMLINKAT:
+		return descriptor_is_ours(behind, (int)arg[0]) ||
+		       descriptor_is_ours(behind, (int)arg[1]);
+	case OP_LINKAT:
+	case OP_RENAMEAT:
+	case OP_RENAMEAT2:
+		return descriptor_is_ours(behind, (int)arg[0]) ||
+		       descriptor_is_ours(behind, (int)arg[2]);
+	default:
+		return arg[0] >= 0 && arg[0] < INT_MAX && descriptor_is_ours(behind, (int)arg[0]);
+	}
+}
+
+static void open_prepare(struct behind *behind, const struct passage *passage)
+{
+	const uint32_t changes = O_CREAT | O_TRUNC;
+	struct call call = {.op = passage->op};
+	struct spot *spot = &behind->spot;
+
+	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
+		behind_forget(behind);
+		return;
+	}
+	if (!(call.flags & O_DIRECTORY))
+		empties_end(behind);
+	if ((call.flags & O_ACCMODE) == O_RDONLY && !(call.flags & changes)) {
+		touch_path(behind, spot, call.fd, call.path, !(call.flags & O_NOFOLLOW));
+		return;
+	}
+	queue_wait_all(behind);
+	if ((call.flags & O_TMPFILE) == O_TMPFILE || !spot_read(behind, spot, call.fd, call.path))
+		behind_forget(behind);
+	else if (spot->dir && strlen(spot->name) <= NAME_MAX)
+		names_add(spot->dir, spot->name);
+}
+
+/* Names that are made by others than this module's commands count as used. */
+static void make_prepare(struct behind *behind, const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+	bool at = passage->op == OP_MKNODAT || passage->op == OP_MKFIFOAT;
+	struct spot *spot = &behind->spot;
+
+	queue_wait_all(behind);
+	empties_end(behind);
+	if (passage->op == OP_XMKNOD || passage->op == OP_XMKNODAT ||
+	    !spot_read(behind, spot, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at])))
+		behind_forget(behind);
+	else if (spot->dir && strlen(spot->name) <= NAME_MAX)
+		names_add(spot->dir, spot->name);
+}
+
+static bool command_prepare(struct behind *behind, const struct passage *passage)
+{
+	struct call call = {.op = passage->op};
+
+	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
+		behind_forget(behind);
+		return false;
+	}
+	switch ((int)call.opcode) {
+	case OPCODE_LINKAT:
+		empties_end(behind);
+		return links_command(behind, passage, &call);
+	case OPCODE_MKDIRAT:
+	case OPCODE_SYMLINKAT:
+	case OPCODE_RENAMEAT:
+		empties_end(behind);
+		return makes_command(behind, passage, &call);
+	case OPCODE_UNLINKAT:
+		return empties_command(behind, passage, &call);
+	default:
+		behind_forget(behind);
+		return false;
+	}
+}
+
+static void ask_prepare(struct behind *behind, const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+	bool at = passage->op == OP_FACCESSAT || passage->op == OP_READLINKAT ||
+		  passage->op == OP_READLINKAT_CHK;
+
+	empties_end(behind);
+	touch_path(behind, &behind->spot, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at]), true);
+}
+
+/* True if PASSAGE was acknowledged or made. */
+static bool act(struct behind *behind, const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+
+	if (names_our_descriptor(behind, passage))
+		behind_forget(behind);
+	switch (fence_of(passage->op)) {
+	case FENCE_NONE:
+		return false;
+	case FENCE_STAT:
+		touch_question(behind, passage);
+		return false;
+	case FENCE_ASK:
+		ask_prepare(behind, passage);
+		return false;
+	case FENCE_OPEN:
+		open_prepare(behind, passage);
+		return false;
+	case FENCE_OPENDIR:
+		touch_path(behind, &behind->spot, AT_FDCWD, PATH(arg[0]), true);
+		return false;
+	case FENCE_STREAM:
+		stream_prepare(behind, passage);
+		return false;
+	case FENCE_CLOSE:
+		if (behind->pending && !descriptor_is((int)arg[0], S_IFDIR))
+			queue_wait_all(behind);
+		return false;
+	case FENCE_COPY:
+		if (behind->pending && !descriptor_is((int)arg[1], S_IFDIR))
+			queue_wait_all(behind);
+		return false;
+	case FENCE_READ:
+		empties_end(behind);
+		if (!descriptor_is((int)arg[0], S_IFREG))
+			behind_forget(behind);
+		return false;
+	case FENCE_WRITE:
+		empties_end(behind);
+		if (descriptor_is((int)arg[0], S_IFREG))
+			queue_wait_all(behind);
+		else
+			behind_forget(behind);
+		return false;
+	case FENCE_COMMAND:
+		return command_prepare(behind, passage);
+	case FENCE_ATTRIBUTE:
+		empties_end(behind);
+		return attributes_command(behind, passage);
+	case FENCE_MAKE:
+		make_prepare(behind, passage);
+		return false;
+	case FENCE_COUNT:
+		queue_wait_all(behind);
+		return false;
+	case FENCE_ALL:
+		queue_wait_all(behind);
+		empties_end(behind);
+		return false;
+	case FENCE_OUTSIDE:
+		if (!(passage->op == OP_FCNTL && fcntl_is_plain(arg)) &&
+		    !(passage->op == OP_SYSCALL && syscall_is_plain(arg)))
+			behind_forget(behind);
+		return false;
+	}
+	return false;
+}
+
+/* From here on memory is shared with others, or commands come from several threads. */
+static bool ends_deferral(const struct passage *passage)
+{
+	if (passage->op == OP_MMAP)
+		return ((int)passage->regs->arg[3] & MAP_TYPE) != MAP_PRIVATE;
+	return passage->op == OP_SHMAT || (table_op_order(passage->op) == ORDER_THREAD &&
+					   table_op_class(passage->op) == CLASS_PROCESS);
+}
+
+bool behind_before(const struct passage *passage)
+{
+	struct behind *behind = behind_root();
+	struct signals_held held;
+	bool done;
+
+	if (thread_self.depth || !wanted())
+		return false;
+	if (outside.in && !behind) { /* a forked child: the root was wiped */
+		go_out();
+		outside.samples = 1;
+		commands_arm();
+	}
+	if (process_threaded() || ring_ceded())
+		return false;
+	if (!behind)
+		return outside_before(passage);
+	if (!process_owns_memory())
+		return false;
+	thread_enter(&held);
+	queue_turn(behind);
+	done = act(behind, passage);
+	thread_leave(&held);
+	if (ends_deferral(passage))
+		outside.given_up = true;
+	if (outside.given_up || !outside.command.in)
+		go_out_now(behind);
+	return done;
+}
+
+/* ---- afterwards ---- */
+
+/* The program ran into numbers that are ours: it gets them. */
+static bool ran_out(struct behind *behind, const struct passage *passage)
+{
+	bool pointer = passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR ||
+		       passage->op == OP_FOPEN;
+
+	if (!behind->descriptors || errno != EMFILE)
+		return false;
+	return pointer ? *passage->value == 0 : (int)*passage->value == -1;
+}
+
+/* /proc names descriptors: ours go before the program has read a name. */
+static void opened_look(struct behind *behind, int fd)
+{
+	struct statx statx;
+
+	if (behind->descriptors && descriptor_statx(fd, STATX_INO, &statx) == 0 &&
+	    identity_of(&statx).device == behind->proc_device)
+		behind_forget(behind);
+}
+
+static void handle_made(struct behind *behind, const struct passage *passage)
+{
+	long value = *passage->value;
+	bool opened = fence_of(passage->op) == FENCE_OPEN;
+
+	if (passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR) {
+		if (!value)
+			return;
+		opened_look(behind, REAL(dirfd)((DIR *)value));
+		stream_opened(behind, (DIR *)value, REAL(dirfd)((DIR *)value));
+	} else if (opened && (int)value >= 0) {
+		opened_look(behind, (int)value);
+	}
+}
+
+static void handle_after(struct behind *behind, const struct passage *passage, bool done)
+{
+	if (!done)
+		*passage->value = passage_make(passage);
+	if (ran_out(behind, passage)) {
+		behind_forget(behind);
+		*passage->value = passage_make(passage);
+	}
+	handle_made(behind, passage);
+}
+
+static void readdir_after(struct behind *behind, const struct passage *passage, bool done)
+{
+	DIR *stream = (DIR *)passage->regs->arg[0];
+	int saved = errno, err = 0;
+
+	if (!done) {
+		errno = 0;
+		*passage->value = passage_make(passage);
+		err = errno;
+	}
+	if (!err)
+		errno = saved;
+	stream_gave(behind, stream, (const struct dirent *)*passage->value,
+		    !*passage->value && !err);
+}
+
+static void stat_after(struct behind *behind, const struct passage *passage, bool done)
+{
+	if (!done)
+		*passage->value = passage_make(passage);
+	while (touch_answer(behind, passage))
+		*passage->value = passage_make(passage);
+}
+
+/* True when PASSAGE was made here. */
+static bool after(struct behind *behind, const struct passage *passage, bool done)
+{
+	if (fence_of(passage->op) == FENCE_STAT) {
+		if (!behind->pending)
+			return done;
+		stat_after(behind, passage, done);
+		return true;
+	}
+	if (passage->op == OP_READDIR) {
+		if (!stream_noted(behind, (DIR *)passage->regs->arg[0]))
+			return done;
+		readdir_after(behind, passage, done);
+		return true;
+	}
+	if (!behind->descriptors && !behind->removes)
+		return done;
+	handle_after(behind, passage, done);
+	return true;
+}
+
+static bool op_watched(enum op op)
+{
+	return fence_of(op) == FENCE_STAT || op == OP_READDIR ||
+	       (table_op_class(op) == CLASS_HANDLE && op != OP_CLOSE && op != OP_CLOSEDIR &&
+		fence_of(op) != FENCE_OUTSIDE) ||
+	       op == OP_FCNTL;
+}
+
+bool behind_after(const struct passage *passage, bool done)
+{
+	struct behind *behind = behind_root();
+	struct signals_held held;
+
+	if (!behind || thread_self.depth || !op_watched(passage->op) || process_threaded() ||
+	    !process_owns_memory())
+		return done;
+	thread_enter(&held);
+	done = after(behind, passage, done);
+	thread_leave(&held);
+	return done;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * behind: acknowledges commands whose success is proven, and lets them run behind the
+ * program's back, a chain for each directory (mode auto; DESIGN section 7).
+ *
+ *   behind.c         what each kind of call means here; when to go in and out
+ *   behind_dirs.c    the directories known: private, being emptied; our descriptors of them
+ *   behind_link.c    proofs of commands that make names: link, symlink, mkdir, rename
+ *   behind_empty.c   proofs of commands that remove them: unlink, rmdir
+ *   behind_attrs.c   times, owners, modes of directories with commands pending
+ *   behind_touch.c   what a call has to wait for
+ *   behind_queue.c   the chains: submission, completion, waiting
+ *
+ * While it is out, a command in many is timed and that is all.
+ */
+#ifndef USHIM_BEHIND_H
+#define USHIM_BEHIND_H
+
+#include <stdbool.h>
+
+#include "passage.h"
+
+void behind_begin(void);
+
+/* True while commands are acknowledged early. */
+bool behind_is_in(void);
+
+/* True if OP is of interest at the moment. */
+bool behind_needs(enum op op);
+
+/*
+ * PASSAGE is about to be made. What it has to wait for is done when this returns. True when it
+ * has been acknowledged or made here, with its value and reason.
+ */
+bool behind_before(const struct passage *passage);
+
+/*
+ * PASSAGE was made (DONE), or may be made here because its outcome is to be learned; true when
+ * it is made.
+ */
+bool behind_after(const struct passage *passage, bool done);
+
+/* A directory was opened: what follows there may be worth a look. */
+void behind_directory_opened(void);
+
+/* Everything acknowledged is done when this returns. */
+void behind_settle(void);
+
+#endif

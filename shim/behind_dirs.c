@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The directories this process is at work in, known by what they are (device, inode), not by how
+ * they are spelled. Each is held by a descriptor of our own (O_PATH), so that neither a close
+ * nor a chdir nor a rename of an ancestor has to wait for what is pending there. Those have
+ * high numbers; a program that meets one finds it gone (behind.c).
+ */
+#include "behind_private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "process.h"
+#include "sys.h"
+
+/* linux/stat.h of older headers has no name for it; Linux 5.8. */
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000U
+#endif
+
+enum {
+	NUMBER_MOST = 1024, /* ours end here or at the program's limit: a larger table costs */
+	NAMES_FIRST = 512,
+	PLACE_MASK = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO | STATX_MNT_ID,
+};
+
+/* ---- our descriptors ---- */
+
+static int number_lowest(void)
+{
+	struct rlimit limit = {NUMBER_MOST, NUMBER_MOST};
+
+	sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+	if (limit.rlim_cur > NUMBER_MOST)
+		limit.rlim_cur = NUMBER_MOST;
+	return (int)limit.rlim_cur - BEHIND_DIRS - 1;
+}
+
+/* Moves FD far up. Negative, with FD closed, where there is no room. */
+static int descriptor_lift(struct behind *behind, int fd)
+{
+	long high = -1;
+
+	if (!behind->lowest)
+		behind->lowest = number_lowest();
+	if (behind->lowest > 64) /* a program with fewer needs them all */
+		high = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, behind->lowest);
+	sys(SYS_close, fd);
+	if (high >= 0)
+		behind->descriptors++;
+	return (int)high;
+}
+
+bool descriptor_is_ours(const struct behind *behind, int fd)
+{
+	if (!behind->descriptors || fd < behind->lowest)
+		return false;
+	for (int i = 0; i < BEHIND_DIRS; i++)
+		if (behind->dirs[i].used && behind->dirs[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* ---- records ---- */
+
+static bool dir_is(const struct dir *dir, const struct identity *identity)
+{
+	return dir->used && !dir->dead && identity_same(&dir->identity, identity);
+}
+
+struct dir *dir_find(struct behind *behind, const struct identity *identity)
+{
+	for (int i = 0; i < BEHIND_DIRS; i++)
+		if (dir_is(&behind->dirs[i], identity)) {
+			behind->dirs[i].touched = ++behind->clock;
+			return &behind->dirs[i];
+		}
+	return NULL;
+}
+
+struct dir *dir_of_descriptor(struct behind *behind, int fd)
+{
+	struct statx statx;
+	struct identity identity;
+
+	if (descriptor_statx(fd, STATX_TYPE | STATX_INO, &statx) != 0 || !S_ISDIR(statx.stx_mode))
+		return NULL;
+	identity = identity_of(&statx);
+	return dir_find(behind, &identity);
+}
+
+void dir_drop(struct behind *behind, struct dir *dir)
+{
+	for (int i = 0; i < BEHIND_STREAMS; i++)
+		if (behind->streams[i].dir == dir)
+			behind->streams[i].stream = NULL;
+	if (dir->pending || dir->held) {
+		dir->dead = true; /* queue_turn drops it later */
+		return;
+	}
+	if (dir->names)
+		process_unmap(dir->names, dir->names_room * sizeof(*dir->names));
+	sweep_end(&dir->listing);
+	sys(SYS_close, dir->fd);
+	behind->descriptors--;
+	memset(dir, 0, sizeof(*dir));
+}
+
+static bool dir_idle(const struct dir *dir)
+{
+	return !dir->pending && !dir->held && !dir->doomed;
+}
+
+/* A free place, if need be that of the one not used longest: private ground goes last. */
+static struct dir *dir_room(struct behind *behind)
+{
+	struct dir *oldest = NULL;
+
+	for (int i = 0; i < BEHIND_DIRS; i++) {
+		struct dir *dir = &behind->dirs[i];
+
+		if (!dir->used)
+			return dir;
+		if (dir_idle(dir) && (!oldest || dir->touched < oldest->touched))
+			oldest = dir;
+	}
+	if (oldest)
+		dir_drop(behind, oldest);
+	return oldest;
+}
+
+/* FD, which is ours from here on, becomes DIR. */
+static struct dir *dir_begin(struct behind *behind, int fd, const struct statx *statx)
+{
+	struct dir *dir = dir_room(behind);
+	int high;
+
+	if (!dir) {
+		sys(SYS_close, fd);
+		return NULL;
+	}
+	high = descriptor_lift(behind, fd);
+	if (high < 0)
+		return NULL;
+	dir->used = true;
+	dir->serial = ++behind->clock;
+	dir->fd = high;
+	dir->identity = identity_of(statx);
+	dir->mount = statx->stx_mnt_id;
+	dir->touched = ++behind->clock;
+	dir->place = SWEEP_NONE;
+	return dir;
+}
+
+struct dir *dir_take(struct behind *behind, int fd, const char *path, int flags)
+{
+	struct statx statx;
+	struct identity identity;
+	struct dir *dir;
+	long own = sys(SYS_openat, fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
+
+	if (own < 0)
+		return NULL;
+	if (descriptor_statx((int)own, PLACE_MASK, &statx) != 0 ||
+	    !(statx.stx_mask & STATX_MNT_ID)) {
+		sys(SYS_close, own);
+		return NULL;
+	}
+	identity = identity_of(&statx);
+	dir = dir_find(behind, &identity);
+	if (!dir)
+		return dir_begin(behind, (int)own, &statx);
+	sys(SYS_close, own);
+	return dir->mount == statx.stx_mnt_id ? dir : NULL; /* by one mount is enough to know */
+}
+
+/* ---- spots ---- */
+
+/* Cuts SPOT's path behind the directory, and puts the rest back. */
+static char spot_cut(struct spot *spot, char put)
+{
+	char *end = &spot->path[spot->directory];
+	char was = *end;
+
+	*end = put;
+	return was;
+}
+
+static int spot_parent(struct spot *spot)
+{
+	char was;
+	int err;
+
+	if (!spot->directory)
+		return spot->fd == AT_FDCWD
+			       ? path_statx(AT_FDCWD, ".", 0, PLACE_MASK, &spot->parent)
+			       : descriptor_statx(spot->fd, PLACE_MASK, &spot->parent);
+	was = spot_cut(spot, '\0');
+	err = path_statx(spot->fd, spot->path, 0, PLACE_MASK, &spot->parent);
+	spot_cut(spot, was);
+	return err;
+}
+
+static bool spot_leads(struct spot *spot)
+{
+	return spot_parent(spot) == 0 && S_ISDIR(spot->parent.stx_mode);
+}
+
+bool spot_read(struct behind *behind, struct spot *spot, int fd, const char *path)
+{
+	struct identity identity;
+
+	spot->known = false;
+	spot->dir = NULL;
+	spot->fd = fd;
+	if (!path || !path_read(path, spot->path) || !spot->path[0])
+		return false;
+	if (spot->path[0] == '/')
+		spot->fd = AT_FDCWD;
+	spot->name = path_split(spot->path, &spot->directory);
+	if (!spot_leads(spot)) {
+		if (!behind->pending)
+			return false;
+		queue_wait_all(behind); /* it may lead through what is about to be made */
+		if (!spot_leads(spot))
+			return false;
+	}
+	spot->known = true;
+	identity = identity_of(&spot->parent);
+	spot->dir = dir_find(behind, &identity);
+	if (spot->dir && spot->dir->mount != spot->parent.stx_mnt_id)
+		spot->dir = NULL;
+	return true;
+}
+
+struct dir *spot_take(struct behind *behind, struct spot *spot)
+{
+	char was;
+
+	if (spot->dir || !spot->known)
+		return spot->dir;
+	if (!spot->directory) {
+		spot->dir = dir_take(behind, spot->fd, ".", 0);
+		return spot->dir;
+	}
+	was = spot_cut(spot, '\0');
+	spot->dir = dir_take(behind, spot->fd, spot->path, 0);
+	spot_cut(spot, was);
+	return spot->dir;
+}
+
+/* ---- names used in private ground ---- */
+
+bool name_is_ascii(const char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name >= 0x80)
+			return false;
+	return true;
+}
+
+static void text_keep(char *kept, size_t room, const char *text)
+{
+	size_t length = strnlen(text, room - 1);
+
+	memcpy(kept, text, length);
+	kept[length] = '\0';
+}
+
+void path_show(char shown[BEHIND_SHOWN], const char *path)
+{
+	text_keep(shown, BEHIND_SHOWN, path);
+}
+
+void name_keep(char kept[NAME_MAX + 1], const char *name)
+{
+	text_keep(kept, NAME_MAX + 1, name);
+}
+
+static unsigned char letter_fold(char letter)
+{
+	return (unsigned char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+}
+
+bool name_same(const char *a, const char *b)
+{
+	while (*a && letter_fold(*a) == letter_fold(*b))
+		a++, b++;
+	return !*a && !*b;
+}
+
+/* Names equal but for case get one hash: a file system may take them for one. */
+static uint64_t name_hash(const char *name)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (; *name; name++)
+		hash = (hash ^ letter_fold(*name)) * UINT64_C(1099511628211);
+	return hash ? hash : 1;
+}
+
+static uint64_t *names_place(const struct dir *dir, uint64_t hash)
+{
+	uint32_t at = (uint32_t)(hash ^ hash >> 32) & (dir->names_room - 1);
+
+	while (dir->names[at] && dir->names[at] != hash)
+		at = (at + 1) & (dir->names_room - 1);
+	return &dir->names[at];
+}
+
+/* A hash that two names share makes the second one a plain call: that is no harm. */
+bool names_has(const struct dir *dir, const char *name)
+{
+	return dir->names && *names_place(dir, name_hash(name));
+}
+
+static bool names_grow(struct dir *dir)
+{
+	uint64_t *before = dir->names;
+	uint32_t room = dir->names_room;
+
+	dir->names_room = room ? room * 2 : NAMES_FIRST;
+	dir->names = process_map_private(dir->names_room * sizeof(*dir->names));
+	if (!dir->names) {
+		dir->names = before;
+		dir->names_room = room;
+		return false;
+	}
+	for (uint32_t i = 0; i < room; i++)
+		if (before[i])
+			*names_place(dir, before[i]) = before[i];
+	if (before)
+		process_unmap(before, room * sizeof(*before));
+	return true;
+}
+
+void names_add(struct dir *dir, const char *name)
+{
+	uint64_t hash = name_hash(name), *place;
+
+	if (!name_is_ascii(name))
+		dir->strange = true;
+	if (dir->names_used * 2 >= dir->names_room && !names_grow(dir)) {
+		dir->ground = GROUND_OTHER; /* its names are not known any more */
+		return;
+	}
+	place = names_place(dir, hash);
+	if (!*place)
+		dir->names_used++;
+	*place = hash;
+}
+
+void dir_made(struct behind *behind, int fd, const char *path)
+{
+	struct statx statx;
+	struct identity identity;
+	struct dir *dir;
+
+	if (path_statx(fd, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx) != 0)
+		return;
+	identity = identity_of(&statx);
+	dir = dir_find(behind, &identity);
+	if (dir) /* of a directory that had this inode number before */
+		dir_drop(behind, dir);
+	dir = dir_take(behind, fd, path, O_NOFOLLOW);
+	if (dir)
+		dir->ground = GROUND_PRIVATE;
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Directories being emptied: what proves unlink and rmdir. The listing says what is there; the
+ * first removals, made plainly, say that removing is allowed; and a program that does nothing
+ * else between two removals (no input, no output, no other file) hands no work to others by
+ * them.
+ */
+#include "behind_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "ahead.h"
+#include "listing.h"
+#include "process.h"
+#include "sys.h"
+#include "text.h"
+
+enum {
+	SUCCESSES_FIRST = 3,   /* plain removals in the first directory of a kind, */
+	SUCCESSES_SIBLING = 1, /* and in one like it */
+	RELIST_AFTER = 2,      /* plain removals after which the shim lists by itself */
+	RELIST_SIBLING = 1,    /* and where it is likely that everything goes */
+	LISTED_BYTES = 32768,
+	MOUNTS_BYTES = 256 * 1024,
+};
+
+/* ---- the end of an emptying ---- */
+
+static bool ended_has(const struct behind *behind, const struct identity *identity)
+{
+	for (int i = 0; i < BEHIND_ENDED; i++)
+		if (identity_same(&behind->ended[i], identity))
+			return true;
+	return false;
+}
+
+static void ground_end(struct behind *behind, struct dir *dir)
+{
+	if (dir->ground == GROUND_EMPTYING) {
+		behind->ended[behind->ended_next++ % BEHIND_ENDED] = dir->identity;
+		dir->ground = GROUND_OTHER;
+	}
+	dir->listed = false;
+	dir->successes = 0;
+}
+
+void empties_end(struct behind *behind)
+{
+	behind->other++;
+	for (int i = 0; i < BEHIND_DIRS && behind->removes; i++)
+		if (behind->dirs[i].used)
+			ground_end(behind, &behind->dirs[i]);
+}
+
+/* ---- listings ---- */
+
+/* False if there are too many. */
+static bool listing_note(struct dir *dir, const char *name, uint64_t inode, uint8_t type)
+{
+	return name_is_self(name) || sweep_add(&dir->listing, name, strlen(name), inode, type);
+}
+
+static void listing_begin_in(struct behind *behind, struct dir *dir)
+{
+	sweep_begin(&dir->listing, &behind->listed_bytes);
+	dir->place = SWEEP_NONE;
+	dir->removed = 0;
+	dir->listed = false;
+}
+
+static bool buffer_note(struct dir *dir, const char *buffer, long length)
+{
+	for (long at = 0; at < length;) {
+		const struct listing_entry *entry = (const struct listing_entry *)(buffer + at);
+
+		if (!listing_note(dir, entry->name, entry->inode, entry->type))
+			return false;
+		at += entry->size;
+	}
+	return true;
+}
+
+/* By the shim's own means: the program listed it before anybody knew that it would remove. */
+static void relist(struct behind *behind, struct dir *dir)
+{
+	long fd = sys(SYS_openat, dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	char *buffer = process_map_private(LISTED_BYTES);
+	long length = -1;
+
+	if (fd == -EPERM)
+		fd = sys(SYS_openat, dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	listing_begin_in(behind, dir);
+	while (fd >= 0 && buffer) {
+		length = sys(SYS_getdents64, fd, buffer, LISTED_BYTES);
+		if (length <= 0 || !buffer_note(dir, buffer, length))
+			break;
+	}
+	dir->listed = length == 0;
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	if (buffer)
+		process_unmap(buffer, LISTED_BYTES);
+}
+
+/* ---- mounts ---- */
+
+/* Where DIR is, with a slash behind. False where it cannot be told, or would be escaped. */
+static bool dir_path(const struct dir *dir, char path[PATH_MAX])
+{
+	char link[32] = "";
+	struct text text = {.at = link, .room = sizeof(link) - 1};
+	long length;
+
+	text_add(&text, "/proc/self/fd/");
+	text_number(&text, dir->fd);
+	length = sys(SYS_readlink, link, path, PATH_MAX - 2);
+	if (length <= 0 || length >= PATH_MAX - 2)
+		return false;
+	path[length] = '/';
+	path[length + 1] = '\0';
+	return !strpbrk(path, " \t\n\\"); /* proc(5): these are \040 and so on there */
+}
+
+static bool mounts_read(char *mounts, size_t room)
+{
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+	long got = -1;
+
+	while (fd >= 0 && used < room - 1) {
+		got = sys(SYS_read, fd, mounts + used, room - 1 - used);
+		if (got <= 0)
+			break;
+		used += (size_t)got;
+	}
+	mounts[used] = '\0';
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	return got == 0;
+}
+
+static bool mounts_have(const char *mounts, const char *path)
+{
+	size_t length = strlen(path);
+
+	for (const char *line = mounts; *line; line = strchr(line, '\n') + 1) {
+		const char *point = strchr(line, ' ');
+
+		if (!point || !strchr(line, '\n'))
+			return true;
+		if (!strncmp(point + 1, path, length))
+			return true;
+	}
+	return false;
+}
+
+/* EBUSY: is there a mount of this name space below DIR? If in doubt, yes. */
+static bool mounts_below(const struct dir *dir)
+{
+	char path[PATH_MAX];
+	char *mounts = process_map_private(MOUNTS_BYTES);
+	bool below = !mounts || !dir_path(dir, path) || !mounts_read(mounts, MOUNTS_BYTES) ||
+		     mounts_have(mounts, path);
+
+	if (mounts)
+		process_unmap(mounts, MOUNTS_BYTES);
+	return below;
+}
+
+/* ---- proofs ---- */
+
+static void likeness_of(const struct statx *statx, struct likeness *likeness)
+{
+	*likeness = (struct likeness){
+		.known = true,
+		.device = identity_of(statx).device,
+		.uid = statx->stx_uid,
+		.gid = statx->stx_gid,
+		.mode = statx->stx_mode,
+	};
+}
+
+static bool likeness_same(const struct likeness *a, const struct likeness *b)
+{
+	return a->known && b->known && a->device == b->device && a->uid == b->uid &&
+	       a->gid == b->gid && a->mode == b->mode;
+}
+
+/* EACCES, EROFS, EPERM: it went well before, here and in a directory like this. */
+static bool successes_enough(const struct behind *behind, const struct dir *dir,
+			     const struct statx *parent)
+{
+	struct likeness likeness;
+
+	likeness_of(parent, &likeness);
+	return dir->successes >= (likeness_same(&likeness, &behind->likeness) ? SUCCESSES_SIBLING
+									      : SUCCESSES_FIRST);
+}
+
+/* EPERM: in a sticky directory only the owner removes; immutable files say so. */
+static bool entry_removable(const struct behind *behind, const struct spot *spot)
+{
+	uint64_t special = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
+	struct statx statx;
+
+	if (spot->parent.stx_mode & S_ISVTX && spot->parent.stx_uid != behind->uid)
+		return false;
+	if (!(spot->parent.stx_attributes_mask & special))
+		return true;
+	return path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &statx) == 0 &&
+	       !(statx.stx_attributes & special);
+}
+
+/* ENOENT, EISDIR, ENOTDIR, and the order in which the program removes. */
+static enum reason entry_proof(struct dir *dir, const char *name, bool directory, uint32_t *found)
+{
+	uint32_t entry = sweep_find(&dir->listing, name, strlen(name)), at;
+	uint8_t type;
+	bool follows;
+
+	if (entry == SWEEP_NONE || dir->listing.entries[entry].asked)
+		return REASON_NOT_LISTED;
+	type = dir->listing.entries[entry].type;
+	if (type == DT_UNKNOWN || (type == DT_DIR) != directory)
+		return REASON_NOT_LISTED;
+	at = sweep_follow(&dir->listing, entry, dir->place, &follows);
+	if (!follows && dir->place != SWEEP_NONE && !directory)
+		return REASON_ORDER;
+	dir->place = at;
+	*found = entry;
+	return REASON_NONE;
+}
+
+/* ENOTEMPTY: listed to its end, and every entry removed by this process. */
+static bool dir_emptied(const struct dir *dir)
+{
+	return dir && dir->ground == GROUND_EMPTYING && dir->listed &&
+	       dir->removed == dir->listing.count && !dir->dead;
+}
+
+/* The directory that rmdir is about, or null. */
+static struct dir *removed_dir(struct behind *behind, const struct spot *spot)
+{
+	struct statx statx;
+	struct identity identity;
+
+	if (!spot->known || path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW,
+				       STATX_TYPE | STATX_INO, &statx) != 0)
+		return NULL;
+	identity = identity_of(&statx);
+	return dir_find(behind, &identity);
+}
+
+/* Listed to its end, and nothing done since but removing: nobody is told anything by that. */
+static bool being_emptied(const struct behind *behind, const struct dir *dir)
+{
+	return dir && (dir->ground != GROUND_OTHER ||
+		       (dir->listed && dir->other == behind->other));
+}
+
+static enum reason removal_proof(struct behind *behind, const struct spot *spot, bool directory,
+				 const struct dir *child, uint32_t *entry)
+{
+	struct dir *dir = spot->dir;
+
+	if (behind->failed)
+		return REASON_FAILED;
+	if (!dir || dir->ground != GROUND_EMPTYING || dir->other != behind->other)
+		return REASON_SHARED;
+	if (directory && !dir_emptied(child))
+		return REASON_NOT_EMPTIED;
+	if (!successes_enough(behind, dir, &spot->parent))
+		return REASON_UNPROVEN;
+	if (!entry_removable(behind, spot))
+		return REASON_SOURCE;
+	return entry_proof(dir, spot->name, directory, entry);
+}
+
+/* ---- what is done ---- */
+
+static void removal_acknowledge(struct behind *behind, const struct passage *passage,
+				const struct call *call, const struct spot *spot,
+				struct dir *child, uint32_t entry)
+{
+	struct command *command = command_take(behind);
+	struct dir *dir = spot->dir;
+	struct sweep_entry *listed = &dir->listing.entries[entry];
+
+	command->op = passage->op;
+	command->opcode = OPCODE_UNLINKAT;
+	command->flags = call->flags;
+	name_keep(command->name, spot->name);
+	path_show(command->shown, spot->path);
+	command->inode = (struct identity){dir->identity.device, listed->inode};
+	command->after = child;
+	command->is_way = child || listed->type == DT_LNK;
+	if (child)
+		child->doomed = true;
+	listed->asked = true;
+	dir->removed++;
+	ahead_command(passage->op, true);
+	ahead_changed(&dir->identity);
+	ahead_changed(&command->inode);
+	command_defer(behind, command, dir);
+	*passage->value = 0;
+	*passage->reason = REASON_DEFERRED;
+}
+
+static bool worth_listing(const struct behind *behind, const struct dir *dir,
+			  const struct statx *parent)
+{
+	struct likeness likeness;
+
+	likeness_of(parent, &likeness);
+	return dir->successes >= (likeness_same(&likeness, &behind->likeness) ? RELIST_SIBLING
+									      : RELIST_AFTER);
+}
+
+/* A plain removal went well in DIR, which is PARENT. */
+static void removal_learn(struct behind *behind, struct dir *dir, const struct statx *parent,
+			  const char *name)
+{
+	uint32_t entry;
+	bool follows;
+
+	if (dir->other != behind->other) { /* something came between */
+		dir->successes = 0;
+		dir->other = behind->other;
+	}
+	dir->successes++;
+	if (ended_has(behind, &dir->identity))
+		return;
+	if (!dir->listed && worth_listing(behind, dir, parent))
+		relist(behind, dir);
+	if (!dir->listed)
+		return;
+	if (dir->ground == GROUND_OTHER && !mounts_below(dir))
+		dir->ground = GROUND_EMPTYING;
+	entry = sweep_find(&dir->listing, name, strlen(name));
+	if (entry != SWEEP_NONE && !dir->listing.entries[entry].asked) {
+		dir->listing.entries[entry].asked = true;
+		dir->removed++;
+		dir->place = sweep_follow(&dir->listing, entry, dir->place, &follows);
+	}
+}
+
+static void removal_plain(struct behind *behind, const struct passage *passage, struct spot *spot,
+			  struct dir *child, enum reason why)
+{
+	const struct statx parent = spot->parent;
+	const struct identity identity = identity_of(&parent);
+	const struct identity gone = child ? child->identity : (struct identity){0, 0};
+	char name[NAME_MAX + 1] = "";
+	struct dir *dir;
+	long value;
+
+	spot_take(behind, spot); /* so that what is learned has its place */
+	if (spot->known && strlen(spot->name) <= NAME_MAX)
+		name_keep(name, spot->name);
+	value = command_plain(passage, why);
+	if (!behind_root())
+		return;
+	dir = dir_find(behind, &identity);
+	child = gone.inode ? dir_find(behind, &gone) : NULL;
+	if (child && (int)value == 0)
+		dir_drop(behind, child); /* its inode number may be another's soon */
+	if (!dir)
+		return;
+	if ((int)value != 0) {
+		ground_end(behind, dir);
+		return;
+	}
+	if (dir->ground == GROUND_PRIVATE)
+		return;
+	removal_learn(behind, dir, &parent, name);
+	if (dir->successes >= SUCCESSES_FIRST)
+		likeness_of(&parent, &behind->likeness);
+}
+
+/* Destruction waits for proof in the result: for what is pending on what it removes. */
+static void removal_prepare(struct behind *behind, const struct spot *spot)
+{
+	struct statx statx;
+	struct identity identity;
+
+	if (!behind->pending || !behind->making)
+		return;
+	touch_name(behind, spot);
+	if (!spot->known || path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx))
+		return;
+	identity = identity_of(&statx);
+	touch_inode(behind, &identity);
+}
+
+bool empties_command(struct behind *behind, const struct passage *passage, struct call *call)
+{
+	struct spot *spot = &behind->spot;
+	bool directory = call->flags & AT_REMOVEDIR;
+	struct dir *child = NULL;
+	enum reason reason;
+	uint32_t entry;
+
+	behind->removes = true;
+	if (passage->op == OP_REMOVE) { /* either of the two: it tells which only by trying */
+		behind_forget(behind);
+		return false;
+	}
+	spot_read(behind, spot, call->fd, call->path);
+	removal_prepare(behind, spot);
+	if (directory)
+		child = removed_dir(behind, spot);
+	reason = removal_proof(behind, spot, directory, child, &entry);
+	if (reason == REASON_NONE) {
+		removal_acknowledge(behind, passage, call, spot, child, entry);
+		return true;
+	}
+	touch_name(behind, spot);
+	if (child)
+		queue_wait_dir(behind, child);
+	if (being_emptied(behind, spot->dir))
+		queue_wait_dir(behind, spot->dir);
+	else
+		queue_wait_all(behind);
+	removal_plain(behind, passage, spot, child, reason);
+	return true;
+}
+
+/* ---- streams ---- */
+
+static int stream_place(const struct behind *behind, DIR *stream)
+{
+	for (int i = 0; i < BEHIND_STREAMS; i++)
+		if (behind->streams[i].stream == stream)
+			return i;
+	return -1;
+}
+
+void stream_opened(struct behind *behind, DIR *stream, int fd)
+{
+	int place;
+	struct dir *dir;
+
+	stream_gone(behind, stream); /* one of that address, closed behind us (DESIGN F11) */
+	place = stream_place(behind, NULL);
+	if (!behind->removes || place < 0 || sys(SYS_lseek, fd, 0, SEEK_CUR) != 0)
+		return;
+	dir = dir_take(behind, fd, ".", 0);
+	if (!dir || dir->ground != GROUND_OTHER || dir->pending)
+		return;
+	listing_begin_in(behind, dir);
+	dir->successes = 0;
+	behind->streams[place].stream = stream;
+	behind->streams[place].dir = dir;
+}
+
+void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry, bool end)
+{
+	int place = stream_place(behind, stream);
+	struct dir *dir;
+
+	if (place < 0)
+		return;
+	dir = behind->streams[place].dir;
+	if (entry && !listing_note(dir, entry->d_name, entry->d_ino, entry->d_type))
+		stream_gone(behind, stream);
+	if (end) {
+		dir->listed = true;
+		dir->other = behind->other;
+		stream_gone(behind, stream);
+	}
+}
+
+bool stream_noted(const struct behind *behind, DIR *stream)
+{
+	return stream_place(behind, stream) >= 0;
+}
+
+void stream_gone(struct behind *behind, DIR *stream)
+{
+	int place = stream ? stream_place(behind, stream) : -1;
+
+	if (place >= 0)
+		behind->streams[place].stream = NULL;
+}

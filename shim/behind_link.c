@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Proofs of commands that make a name: what rules out each errno they could return. The table
+ * is in docs/design.md ("Behind"); every row of it is a function here.
+ */
+#include "behind_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "ahead.h"
+#include "clock.h"
+#include "sys.h"
+
+enum {
+	LINKS_MOST = 100,         /* far below every file system's limit (EMLINK) */
+	SUBDIRECTORIES_MOST = 1000,
+	AWAITED_MOST = 2,         /* directories asked for at once: then they are made at once */
+	SPACE_BLOCKS = 1024,      /* "not near full", in blocks and in inodes */
+	SPACE_COMMANDS = 1024,    /* commands until it is asked again, or */
+	SPACE_NS = 1000000000,    /* so much time */
+	UID_OVERFLOW = 65534,     /* an owner this user namespace has no number for */
+	SOURCE_MASK = STATX_TYPE | STATX_NLINK | STATX_UID | STATX_INO | 0x1000 /* MNT_ID */,
+};
+
+/* ENOSPC, EDQUOT: the file system is not near full. User quotas do not show there. */
+static bool space_left(struct behind *behind, const struct dir *dir)
+{
+	struct statfs statfs;
+	uint64_t now = clock_ns();
+
+	if (behind->space_left && behind->space_device == dir->identity.device &&
+	    now - behind->space_ns < SPACE_NS) {
+		behind->space_left--;
+		return true;
+	}
+	if (sys(SYS_fstatfs, dir->fd, &statfs) != 0)
+		return false;
+	if ((statfs.f_blocks && statfs.f_bavail < SPACE_BLOCKS) ||
+	    (statfs.f_files && statfs.f_ffree < SPACE_BLOCKS))
+		return false;
+	behind->space_device = dir->identity.device;
+	behind->space_ns = now;
+	behind->space_left = SPACE_COMMANDS;
+	return true;
+}
+
+/* EEXIST, ENAMETOOLONG, EINVAL: a name not used before, nor one a file system may take for it. */
+static enum reason name_proof(const struct dir *dir, const char *name)
+{
+	if (!name[0] || name_is_self(name) || strlen(name) > NAME_MAX || dir->strange ||
+	    !name_is_ascii(name))
+		return REASON_NAME;
+	return names_has(dir, name) ? REASON_NAME_USED : REASON_NONE;
+}
+
+/* The target of every command here: a new name in private ground. */
+static enum reason target_proof(struct behind *behind, const struct spot *spot)
+{
+	enum reason reason;
+
+	if (!spot->dir || spot->dir->ground != GROUND_PRIVATE)
+		return REASON_SHARED;
+	if (behind->failed)
+		return REASON_FAILED;
+	reason = name_proof(spot->dir, spot->name);
+	if (reason == REASON_NONE && !space_left(behind, spot->dir))
+		reason = REASON_SPACE;
+	return reason;
+}
+
+/* ENOENT, EPERM, EMLINK, EXDEV: what the source is now. */
+static enum reason source_proof(const struct behind *behind, const struct spot *target,
+				const struct statx *source)
+{
+	uint64_t special = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_ENCRYPTED;
+
+	if (!S_ISREG(source->stx_mode) || source->stx_nlink >= LINKS_MOST ||
+	    source->stx_attributes & special || source->stx_mnt_id != target->dir->mount)
+		return REASON_SOURCE;
+	if (source->stx_uid != behind->uid &&
+	    !(behind->may_link_all && source->stx_uid != UID_OVERFLOW))
+		return REASON_SOURCE; /* the hard-link policy (proc(5), protected_hardlinks) */
+	return REASON_NONE;
+}
+
+/* A command in DIR is to be made plainly: in order, and behind what it touches. */
+static void plain_prepare(struct behind *behind, const struct spot *target)
+{
+	touch_name(behind, target);
+	if (target->dir && target->dir->ground == GROUND_PRIVATE)
+		queue_wait_dir(behind, target->dir);
+	else
+		queue_wait_all(behind); /* others may watch that name (C5) */
+}
+
+/* Where it was, after the program's own call: signal handlers may have done anything. */
+static struct dir *private_again(const struct identity *identity)
+{
+	struct behind *behind = behind_root();
+	struct dir *dir = behind ? dir_find(behind, identity) : NULL;
+
+	return dir && dir->ground == GROUND_PRIVATE ? dir : NULL;
+}
+
+static struct identity spot_identity(const struct spot *spot)
+{
+	return spot->known ? identity_of(&spot->parent) : (struct identity){0, 0};
+}
+
+/* Makes PASSAGE; the name at SPOT counts as used, whatever came of it. True on success. */
+static bool plain_make(const struct passage *passage, struct spot *spot,
+		       enum reason why, struct dir **dir)
+{
+	const struct identity identity = spot_identity(spot);
+	char name[NAME_MAX + 1] = "";
+	long value;
+
+	if (spot->known && strlen(spot->name) <= NAME_MAX)
+		name_keep(name, spot->name);
+	value = command_plain(passage, why);
+	*dir = private_again(&identity);
+	if (*dir && name[0])
+		names_add(*dir, name);
+	return (int)value == 0;
+}
+
+static void command_fill(struct command *command, const struct passage *passage,
+			 const struct call *call, const struct spot *spot)
+{
+	command->op = passage->op;
+	command->opcode = call->opcode;
+	command->flags = call->flags;
+	command->mode = call->mode;
+	name_keep(command->name, spot->name);
+	path_show(command->shown, spot->path);
+}
+
+/* COMMAND is acknowledged: the program has its 0. */
+static void acknowledge(struct behind *behind, const struct passage *passage,
+			struct command *command, struct dir *dir)
+{
+	names_add(dir, command->name);
+	ahead_command(passage->op, true);
+	ahead_changed(&dir->identity);
+	if (command->inode.inode)
+		ahead_changed(&command->inode);
+	command_defer(behind, command, dir);
+	*passage->value = 0;
+	*passage->reason = REASON_DEFERRED;
+}
+
+/* ---- link ---- */
+
+static enum reason link_proof(struct behind *behind, const struct call *call, struct spot *target,
+			      struct spot *source, struct statx *statx)
+{
+	enum reason reason = target_proof(behind, target);
+
+	if (reason != REASON_NONE)
+		return reason;
+	if (call->flags || !source->known || !name_is_ascii(source->name))
+		return REASON_SOURCE;
+	if (path_statx(source->fd, source->path, AT_SYMLINK_NOFOLLOW, SOURCE_MASK, statx) != 0)
+		return REASON_SOURCE;
+	reason = source_proof(behind, target, statx);
+	if (reason != REASON_NONE)
+		return reason;
+	/* EACCES, EROFS, EXDEV by project or key: it went well from there before. */
+	if (!source->dir || !identity_same(&target->dir->linked_from, &source->dir->identity))
+		return REASON_UNPROVEN;
+	return REASON_NONE;
+}
+
+static void link_acknowledge(struct behind *behind, const struct passage *passage,
+			     const struct call *call, const struct spot *target,
+			     const struct spot *source, const struct statx *statx)
+{
+	struct dir *dir = target->dir, *from = source->dir;
+	struct command *command = command_take(behind);
+
+	command_fill(command, passage, call, target);
+	command->source = from;
+	command->inode = identity_of(statx);
+	name_keep(command->name2, source->name);
+	acknowledge(behind, passage, command, dir);
+}
+
+/* A plain link went well: the next ones from there need not be tried. */
+static void link_learn(struct behind *behind, struct dir *dir, int fd, const char *path)
+{
+	const struct identity identity = dir->identity;
+	struct dir *from = spot_read(behind, &behind->spot, fd, path)
+				   ? spot_take(behind, &behind->spot)
+				   : NULL;
+
+	dir = private_again(&identity);
+	if (dir && from)
+		dir->linked_from = from->identity;
+}
+
+bool links_command(struct behind *behind, const struct passage *passage, struct call *call)
+{
+	struct spot *target = &behind->spot, *source = &behind->spot2;
+	struct statx statx;
+	enum reason reason;
+	struct dir *dir;
+
+	spot_read(behind, target, call->fd2, call->path2);
+	spot_read(behind, source, call->fd, call->path);
+	touch_name(behind, source);
+	reason = link_proof(behind, call, target, source, &statx);
+	if (reason == REASON_NONE) {
+		queue_times(behind, target->dir);
+		link_acknowledge(behind, passage, call, target, source, &statx);
+		return true;
+	}
+	plain_prepare(behind, target);
+	if (plain_make(passage, target, reason, &dir) && dir)
+		link_learn(behind, dir, call->fd, call->path);
+	return true;
+}
+
+/* ---- symbolic links, directories, renames ---- */
+
+static unsigned made_kind(const struct call *call)
+{
+	return call->opcode == OPCODE_MKDIRAT	 ? MADE_DIRECTORY
+	       : call->opcode == OPCODE_SYMLINKAT ? MADE_SYMLINK
+						  : MADE_RENAME;
+}
+
+/* ENOENT, EISDIR, ENOTDIR, EXDEV, EINVAL: a file in the same directory, no directory. */
+static enum reason rename_proof(const struct spot *target, const struct spot *source,
+				const struct call *call, struct statx *statx)
+{
+	if (call->flags || !source->dir || source->dir != target->dir ||
+	    strlen(source->name) > NAME_MAX || !name_is_ascii(source->name))
+		return REASON_SOURCE;
+	if (path_statx(source->dir->fd, source->name, AT_SYMLINK_NOFOLLOW,
+		       STATX_TYPE | STATX_INO | 0x1000, statx) != 0 ||
+	    !S_ISREG(statx->stx_mode) || statx->stx_mnt_id != target->dir->mount)
+		return REASON_SOURCE;
+	return REASON_NONE;
+}
+
+/* What a symbolic link says; kept beside the command while it waits. */
+static enum reason symlink_proof(struct spot *said, const char *path)
+{
+	if (!path_read(path, said->path) || !said->path[0] || strlen(said->path) > NAME_MAX)
+		return REASON_SOURCE;
+	return REASON_NONE;
+}
+
+static enum reason makes_proof(struct behind *behind, const struct call *call,
+			       struct spot *target, struct spot *other, struct statx *statx)
+{
+	enum reason reason = target_proof(behind, target);
+
+	if (reason != REASON_NONE)
+		return reason;
+	if (!target->dir->proven[made_kind(call)])
+		return REASON_UNPROVEN;
+	if (call->opcode == OPCODE_RENAMEAT)
+		return rename_proof(target, other, call, statx);
+	if (call->opcode == OPCODE_SYMLINKAT)
+		return symlink_proof(other, call->path);
+	if (behind->awaited >= AWAITED_MOST)
+		return REASON_AWAITED;
+	return target->dir->names_used < SUBDIRECTORIES_MOST ? REASON_NONE : REASON_SOURCE;
+}
+
+static void makes_acknowledge(struct behind *behind, const struct passage *passage,
+			      const struct call *call, const struct spot *target,
+			      const struct spot *other, const struct statx *statx)
+{
+	struct dir *dir = target->dir;
+	struct command *command = command_take(behind);
+
+	command_fill(command, passage, call, target);
+	if (call->opcode == OPCODE_RENAMEAT) {
+		command->source = dir;
+		command->inode = identity_of(statx);
+		name_keep(command->name2, other->name);
+	} else if (call->opcode == OPCODE_SYMLINKAT) {
+		name_keep(command->name2, other->path);
+	}
+	acknowledge(behind, passage, command, dir);
+}
+
+/* Destruction waits for proof in the result: a rename for all that is pending on its file. */
+static void rename_prepare(struct behind *behind, const struct spot *source)
+{
+	touch_name(behind, source);
+	if (source->known && behind->pending) {
+		struct statx statx;
+		struct identity identity;
+
+		if (path_statx(source->fd, source->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx))
+			return;
+		identity = identity_of(&statx);
+		touch_inode(behind, &identity);
+	}
+}
+
+/* What a plain rename moved may be a directory that is known, or hold one. */
+static void rename_learn(struct behind *behind, int fd, const char *path)
+{
+	struct statx statx;
+
+	if (path_statx(fd, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &statx) != 0 ||
+	    S_ISDIR(statx.stx_mode))
+		behind_forget(behind);
+}
+
+bool makes_command(struct behind *behind, const struct passage *passage, struct call *call)
+{
+	bool renames = call->opcode == OPCODE_RENAMEAT;
+	bool makes_directory = call->opcode == OPCODE_MKDIRAT;
+	const char *path = makes_directory ? call->path : call->path2;
+	int fd = makes_directory ? call->fd : call->fd2;
+	struct spot *target = &behind->spot, *other = &behind->spot2;
+	struct statx statx;
+	enum reason reason;
+	struct dir *dir;
+
+	spot_read(behind, target, fd, path);
+	if (renames) {
+		spot_read(behind, other, call->fd, call->path);
+		rename_prepare(behind, other);
+	}
+	reason = makes_proof(behind, call, target, other, &statx);
+	if (reason == REASON_NONE) {
+		queue_times(behind, target->dir);
+		makes_acknowledge(behind, passage, call, target, other, &statx);
+		return true;
+	}
+	plain_prepare(behind, target);
+	if (!plain_make(passage, target, reason, &dir) || !behind_root())
+		return true;
+	if (dir)
+		dir->proven[made_kind(call)] = true;
+	if (makes_directory)
+		dir_made(behind, fd, path);
+	if (renames)
+		rename_learn(behind, fd, path);
+	return true;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * behind_private: what the files of the behind module share.
+ */
+#ifndef USHIM_BEHIND_PRIVATE_H
+#define USHIM_BEHIND_PRIVATE_H
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "behind.h"
+#include "governor.h"
+#include "path.h"
+#include "sweep.h"
+
+enum {
+	BEHIND_DIRS = 256,      /* directories known at once */
+	BEHIND_COMMANDS = 2048, /* acknowledged and not done: then the program waits */
+	BEHIND_SHOWN = 256,     /* bytes of a path that a late report shows */
+	BEHIND_ENDED = 256,     /* directories whose emptying has ended, remembered */
+	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
+};
+
+/* What may be acknowledged in a directory. */
+enum ground {
+	GROUND_OTHER,    /* nothing: a source of links, or not known well enough */
+	GROUND_PRIVATE,  /* made by this process, and nobody told of it since */
+	GROUND_EMPTYING, /* listed to its end, and nothing done since but removing */
+};
+
+enum command_state {
+	COMMAND_FREE,
+	COMMAND_QUEUED,
+	COMMAND_FLYING,
+};
+
+/* A command that was acknowledged. */
+struct command {
+	uint8_t state;
+	enum op op;
+	enum opcode opcode;
+	uint32_t flags;
+	mode_t mode;
+	struct dir *dir;       /* whose entry it makes or removes */
+	struct dir *source;    /* link, rename: where the other name is; or null */
+	struct dir *after;     /* rmdir: the directory itself, whose own commands come first */
+	struct identity inode; /* what is linked, removed or renamed; all zero if nothing */
+	bool is_way;           /* a removal: paths may lead through what it removes */
+	uint64_t serial;       /* tells it from its successor in the same place */
+	struct command *next;  /* in its directory's queue, or among the free */
+	uint64_t since_ns;
+	char name[NAME_MAX + 1];
+	char name2[NAME_MAX + 1]; /* link, rename: the source's; symlink: what it says */
+	char shown[BEHIND_SHOWN]; /* the path as the program spelled it */
+};
+
+struct dir {
+	struct identity identity;
+	uint64_t mount;   /* STATX_MNT_ID */
+	uint64_t serial;  /* tells it from its successor in the same place */
+	uint64_t touched; /* for choosing which one makes room */
+	struct command *head, *tail; /* its queue; those the kernel has come first */
+	unsigned pending, flying;    /* how many; and of these, those the kernel has */
+	unsigned held;               /* commands elsewhere that need its descriptor */
+	int fd;                      /* O_PATH, ours, far up */
+
+	/* Private ground. */
+	uint64_t *names; /* hashes of the names used in it */
+	uint32_t names_used, names_room;
+	struct identity linked_from; /* a plain link from there succeeded */
+	struct timespec times[2];    /* to be set again behind what is pending */
+	char shown[BEHIND_SHOWN];    /* its path as the program spelled it then */
+
+	/* Ground being emptied. */
+	struct sweep listing;
+	uint64_t other;     /* behind->other at the last removal */
+	uint32_t removed;   /* entries, by this process */
+	uint32_t successes; /* plain ones */
+	uint32_t place;     /* of the last removal in the listing's order */
+
+	uint8_t ground;
+	bool used;
+	bool dead;         /* removed: goes when nothing of it is pending */
+	bool doomed;       /* its own removal is pending */
+	bool strange;      /* a name beyond ASCII was used: others may be equal to it */
+	bool proven[3];    /* a plain success of MADE_* */
+	bool times_wanted;
+	bool listed;       /* to its end */
+};
+
+enum {
+	MADE_SYMLINK,
+	MADE_DIRECTORY,
+	MADE_RENAME,
+};
+
+/* Owner and mode of a directory in which removing is proven: its siblings need less proof. */
+struct likeness {
+	bool known;
+	uint64_t device;
+	uint32_t uid, gid;
+	uint16_t mode;
+};
+
+/* A path, and where its last component lies. */
+struct spot {
+	int fd;
+	char path[PATH_MAX];
+	const char *name;
+	size_t directory;         /* length of what leads to the name */
+	bool known;               /* its directory was found, and is this one: */
+	struct statx parent;
+	struct dir *dir;          /* null where nothing is known about it */
+};
+
+/* In wiped memory: a forked child starts without. */
+struct behind {
+	uint64_t magic;
+	bool failed; /* something failed late: nothing more is acknowledged */
+	bool ready;  /* some directory's next chain may be submitted */
+	unsigned pending, flying;
+	uint16_t inodes[1024]; /* pending commands by a hash of their inode */
+	unsigned making;      /* pending commands that make a name */
+	unsigned ways;        /* pending commands with is_way */
+	unsigned descriptors; /* of ours */
+	int lowest;           /* number below which none of ours is */
+	uint64_t clock;       /* of touched and serial */
+	uint64_t other;       /* calls that end an emptying */
+	unsigned awaited;     /* directories made early that were asked for at once */
+	size_t listed_bytes;  /* all listings together: at most SWEEP_BYTES_MOST */
+	bool removes;         /* the program was seen to remove names */
+	uint32_t uid;
+	bool may_link_all; /* CAP_FOWNER */
+	uint64_t space_device, space_ns; /* file system that was last seen to have room, and when */
+	unsigned space_left;             /* commands until it is asked again */
+	uint64_t proc_device;
+	struct likeness likeness;
+	struct {
+		DIR *stream;
+		struct dir *dir;
+	} streams[BEHIND_STREAMS];
+	struct identity ended[BEHIND_ENDED];
+	unsigned ended_next;
+	struct spot spot, spot2;
+	struct command *free;
+	unsigned commands_used; /* of the array; the rest was never touched */
+	struct dir dirs[BEHIND_DIRS];
+	struct command commands[BEHIND_COMMANDS];
+};
+
+/* ---- behind.c ---- */
+
+/* The root, or null while out. */
+struct behind *behind_root(void);
+
+/* Makes PASSAGE plainly, timed; the governor learns. */
+long command_plain(const struct passage *passage, enum reason why);
+
+/* Everything is done, and nothing is known any more. */
+void behind_forget(struct behind *behind);
+
+/* ---- behind_dirs.c ---- */
+
+/* The record of a directory, or null. */
+struct dir *dir_find(struct behind *behind, const struct identity *identity);
+struct dir *dir_of_descriptor(struct behind *behind, int fd);
+
+/* The record of directory PATH below FD, opened with FLAGS, made if need be; null: no room. */
+struct dir *dir_take(struct behind *behind, int fd, const char *path, int flags);
+void dir_drop(struct behind *behind, struct dir *dir);
+
+/* Is it one of our descriptors? */
+bool descriptor_is_ours(const struct behind *behind, int fd);
+
+/* Reads PATH and finds the directory of its last component. False: there is none to speak of. */
+bool spot_read(struct behind *behind, struct spot *spot, int fd, const char *path);
+
+/* The record of SPOT's directory, made if need be. */
+struct dir *spot_take(struct behind *behind, struct spot *spot);
+
+/* Names used in private ground. */
+bool names_has(const struct dir *dir, const char *name);
+void names_add(struct dir *dir, const char *name);
+bool name_is_ascii(const char *name);
+
+/* Copies, cut where they are too long: a path as a late report shows it, and a name. */
+void path_show(char shown[BEHIND_SHOWN], const char *path);
+void name_keep(char kept[NAME_MAX + 1], const char *name);
+
+/* Equal, or equal but for the case of ASCII letters. */
+bool name_same(const char *a, const char *b);
+
+/* The directory PATH below FD was just made: it is private ground. */
+void dir_made(struct behind *behind, int fd, const char *path);
+
+/* ---- behind_link.c, behind_empty.c: true if PASSAGE was acknowledged or made ---- */
+
+bool links_command(struct behind *behind, const struct passage *passage, struct call *call);
+bool makes_command(struct behind *behind, const struct passage *passage, struct call *call);
+bool empties_command(struct behind *behind, const struct passage *passage, struct call *call);
+
+/* Something was done that emptying does not do. */
+void empties_end(struct behind *behind);
+
+/* A stream was opened, gave ENTRY (null at its end), was moved or closed. */
+void stream_opened(struct behind *behind, DIR *stream, int fd);
+void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry, bool end);
+void stream_gone(struct behind *behind, DIR *stream);
+bool stream_noted(const struct behind *behind, DIR *stream);
+
+/* ---- behind_attrs.c ---- */
+
+/* True if PASSAGE was made. */
+bool attributes_command(struct behind *behind, const struct passage *passage);
+
+/* Nothing is pending in DIR any more: its times are as the program set them. */
+void times_settle(struct dir *dir);
+
+/* ---- behind_touch.c ---- */
+
+/* Waits for what PATH below FD leads to. FOLLOW: also through a last symbolic link. */
+void touch_path(struct behind *behind, struct spot *spot, int fd, const char *path, bool follow);
+
+/* Waits for what SPOT's name is. */
+void touch_name(struct behind *behind, const struct spot *spot);
+
+/* Waits for an inode's commands; true if there were any. */
+bool touch_inode(struct behind *behind, const struct identity *identity);
+
+/* The stat family: after the answer. True if it has to be asked again. */
+bool touch_answer(struct behind *behind, const struct passage *passage);
+
+/* Waits for the inode of a descriptor. */
+void touch_descriptor(struct behind *behind, int fd);
+
+/* Before the question. */
+void touch_question(struct behind *behind, const struct passage *passage);
+
+/* ---- behind_queue.c ---- */
+
+/* A command to fill in, or null where there is no room even after waiting. */
+struct command *command_take(struct behind *behind);
+
+/* Acknowledges COMMAND: it is DIR's next. */
+void command_defer(struct behind *behind, struct command *command, struct dir *dir);
+
+/* False if nothing pending is on that inode, by a hash. */
+bool queue_may_have(struct behind *behind, const struct identity *identity);
+
+/* Picks up what is done and submits what may be. */
+void queue_turn(struct behind *behind);
+
+/* Times that were set on DIR come before what is acknowledged next: waits if there are any. */
+void queue_times(struct behind *behind, struct dir *dir);
+
+/* Wait until nothing is pending in DIR (and its times are set), or anywhere. */
+void queue_wait_dir(struct behind *behind, struct dir *dir);
+void queue_wait_all(struct behind *behind);
+
+/* Waits for COMMAND, and so for all before it in its directory. */
+void queue_wait_command(struct behind *behind, const struct command *command);
+
+/* As the receiver of FLIGHT_COMMAND. */
+void command_done(uint64_t token, int result);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The chains. Inside one directory the kernel runs one command at a time (the directory's
+ * lock is held across the round trip, DESIGN F3), so the commands of a directory go out as one
+ * IOSQE_IO_HARDLINK chain that one worker runs in order, and while it runs the next ones
+ * gather. Different directories run at once.
+ *
+ * A chain goes on after a failure; what destroys is therefore never acknowledged while
+ * something on the same inode is pending (behind_touch.c).
+ */
+#include "behind_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "clock.h"
+#include "flight.h"
+#include "late.h"
+#include "process.h"
+#include "stats.h"
+#include "sys.h"
+#include "trace.h"
+
+enum {
+	CHAIN_MOST = 64, /* commands of a chain */
+	WAIT_SLICE_MS = 20,
+	TRACKS_BEFORE = 512, /* trace: below are the questions' tracks */
+};
+
+struct command *command_take(struct behind *behind)
+{
+	struct command *command;
+
+	while (!behind->free && behind->commands_used == BEHIND_COMMANDS) {
+		queue_turn(behind);
+		if (!behind->free)
+			ring_await(flight_ring(), WAIT_SLICE_MS);
+	}
+	command = behind->free;
+	if (command)
+		behind->free = command->next;
+	else
+		command = &behind->commands[behind->commands_used++];
+	command->next = NULL;
+	command->serial = ++behind->clock;
+	command->source = command->after = NULL;
+	command->inode = (struct identity){0, 0};
+	command->is_way = false;
+	command->flags = 0;
+	return command;
+}
+
+static bool command_makes(const struct command *command)
+{
+	return command->opcode != OPCODE_UNLINKAT;
+}
+
+static uint16_t *inode_count(struct behind *behind, const struct identity *identity)
+{
+	return &behind->inodes[(identity->inode ^ identity->inode >> 10) & 1023];
+}
+
+bool queue_may_have(struct behind *behind, const struct identity *identity)
+{
+	return *inode_count(behind, identity) != 0;
+}
+
+/* Adds COMMAND to all counts, or with -1 takes it away. */
+static void command_count(struct behind *behind, const struct command *command, int by)
+{
+	behind->pending += (unsigned)by;
+	command->dir->pending += (unsigned)by;
+	if (command_makes(command))
+		behind->making += (unsigned)by;
+	if (command->is_way)
+		behind->ways += (unsigned)by;
+	if (command->inode.inode)
+		*inode_count(behind, &command->inode) += (uint16_t)by;
+	if (command->source)
+		command->source->held += (unsigned)by;
+	if (command->after)
+		command->after->held += (unsigned)by;
+}
+
+void command_defer(struct behind *behind, struct command *command, struct dir *dir)
+{
+	command->state = COMMAND_QUEUED;
+	command->dir = dir;
+	command->since_ns = clock_ns();
+	if (dir->tail)
+		dir->tail->next = command;
+	else
+		dir->head = command;
+	dir->tail = command;
+	command_count(behind, command, 1);
+	if (!dir->flying)
+		behind->ready = true;
+	queue_turn(behind);
+}
+
+/* The call as the kernel takes it, of the ring or by hand. */
+static void command_call(const struct command *command, struct call *call)
+{
+	*call = (struct call){
+		.op = command->op,
+		.opcode = command->opcode,
+		.fd = command->dir->fd,
+		.path = command->name,
+		.flags = command->flags,
+		.mode = command->mode,
+	};
+	if (command->opcode == OPCODE_UNLINKAT || command->opcode == OPCODE_MKDIRAT)
+		return;
+	call->fd = command->source ? command->source->fd : AT_FDCWD;
+	call->path = command->name2;
+	call->fd2 = command->dir->fd;
+	call->path2 = command->name;
+}
+
+/* Where the ring did nothing with it. */
+static int command_by_hand(const struct command *command)
+{
+	struct call call;
+
+	command_call(command, &call);
+	switch ((int)call.opcode) {
+	case OPCODE_LINKAT:
+		return (int)sys(SYS_linkat, call.fd, call.path, call.fd2, call.path2, call.flags);
+	case OPCODE_RENAMEAT:
+		return (int)sys(SYS_renameat2, call.fd, call.path, call.fd2, call.path2,
+				call.flags);
+	case OPCODE_SYMLINKAT:
+		return (int)sys(SYS_symlinkat, call.path, call.fd2, call.path2);
+	case OPCODE_MKDIRAT:
+		return (int)sys(SYS_mkdirat, call.fd, call.path, call.mode);
+	case OPCODE_UNLINKAT:
+		return (int)sys(SYS_unlinkat, call.fd, call.path, call.flags);
+	default:
+		return -EINVAL;
+	}
+}
+
+static const char *command_name(const struct command *command)
+{
+	switch ((int)command->opcode) {
+	case OPCODE_LINKAT:
+		return "linkat";
+	case OPCODE_RENAMEAT:
+		return "renameat";
+	case OPCODE_SYMLINKAT:
+		return "symlinkat";
+	case OPCODE_MKDIRAT:
+		return "mkdirat";
+	default:
+		return command->flags & AT_REMOVEDIR ? "rmdir" : "unlinkat";
+	}
+}
+
+static void command_unlink(struct dir *dir, struct command *command)
+{
+	struct command **at = &dir->head, *before = NULL;
+
+	while (*at != command) {
+		before = *at;
+		at = &(*at)->next;
+	}
+	*at = command->next;
+	if (dir->tail == command)
+		dir->tail = before;
+}
+
+/* It is over, with RESULT. */
+static void command_end(struct behind *behind, struct command *command, int result)
+{
+	struct dir *dir = command->dir;
+
+	if (result == -ENOENT && command->opcode == OPCODE_UNLINKAT)
+		late_gone();
+	else if (result < 0)
+		late_report(command_name(command), command->shown, -result);
+	if (result < 0)
+		behind->failed = true;
+	if (result == 0 && command->opcode == OPCODE_MKDIRAT)
+		dir_made(behind, dir->fd, command->name);
+	trace_flight(TRACKS_BEFORE + (unsigned)(dir - behind->dirs), command_name(command),
+		     command->since_ns, clock_ns());
+	command_count(behind, command, -1);
+	command_unlink(dir, command);
+	if (command->after) {
+		command->after->doomed = false;
+		command->after->dead |= result == 0;
+	}
+	command->state = COMMAND_FREE;
+	command->next = behind->free;
+	behind->free = command;
+	if (!dir->flying || !dir->pending)
+		behind->ready = true;
+}
+
+/* Refusals of the ring itself, and waits that ended early: the call is made by hand. */
+static bool result_is_refusal(int result)
+{
+	return result == -ECANCELED || result == -EAGAIN || result == -EINTR ||
+	       result == -EOPNOTSUPP || result == -ENOMEM || result == -EINVAL;
+}
+
+void command_done(uint64_t token, int result)
+{
+	struct behind *behind = behind_root();
+	struct command *command = &behind->commands[token];
+
+	if (result_is_refusal(result))
+		result = command_by_hand(command);
+	command->dir->flying--;
+	behind->flying--;
+	command_end(behind, command, result);
+}
+
+/* ---- submission ---- */
+
+/* How many commands from DIR's first on may go out now. */
+static unsigned chain_length(const struct dir *dir, unsigned most)
+{
+	unsigned length = 0;
+
+	for (const struct command *command = dir->head; command && length < most;
+	     command = command->next, length++)
+		if (command->after && command->after->pending)
+			break; /* what is in it has to go first */
+	return length;
+}
+
+static void chain_fly(struct behind *behind, struct dir *dir, unsigned count)
+{
+	struct command *command = dir->head;
+
+	for (unsigned i = 0; i < count; i++, command = command->next)
+		command->state = COMMAND_FLYING;
+	dir->flying += count;
+	behind->flying += count;
+	stats_flight(behind->flying);
+}
+
+/* Without a ring, or with one that takes nothing any more. */
+static void chain_by_hand(struct behind *behind, struct dir *dir, unsigned count)
+{
+	while (count--)
+		command_end(behind, dir->head, command_by_hand(dir->head));
+}
+
+static bool refused_for_good(int err)
+{
+	return err < 0 && err != -EAGAIN && err != -EBUSY && err != -EINTR && err != -ENOMEM;
+}
+
+/* False when the ring takes no more at the moment. */
+static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *dir)
+{
+	unsigned room = ring ? ring_room(ring) : CHAIN_MOST;
+	unsigned length = chain_length(dir, room < CHAIN_MOST ? room : CHAIN_MOST);
+	const struct command *command = dir->head;
+	int taken = -EBADF;
+
+	if (!length)
+		return room > 0;
+	for (unsigned i = 0; ring && i < length; i++, command = command->next) {
+		struct call call;
+
+		command_call(command, &call);
+		call.hard_linked = i + 1 < length;
+		flight_queue(ring, &call, FLIGHT_COMMAND, (uint64_t)(command - behind->commands));
+	}
+	if (ring)
+		taken = ring_flush(ring);
+	if (refused_for_good(taken))
+		chain_by_hand(behind, dir, length);
+	else if (taken > 0)
+		chain_fly(behind, dir, (unsigned)taken);
+	return taken > 0;
+}
+
+static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
+{
+	if (dir->head && !dir->flying && !chain_submit(behind, ring, dir))
+		behind->ready = true;
+	if (!dir->pending && dir->times_wanted)
+		times_settle(dir);
+	if (dir->dead && !dir->pending && !dir->held)
+		dir_drop(behind, dir);
+}
+
+void queue_turn(struct behind *behind)
+{
+	struct ring *ring = flight_ring();
+
+	if (ring && behind->flying)
+		flight_reap(ring);
+	if (!behind->ready)
+		return;
+	behind->ready = false;
+	for (int i = 0; i < BEHIND_DIRS; i++)
+		if (behind->dirs[i].used)
+			dir_turn(behind, ring, &behind->dirs[i]);
+}
+
+/* ---- waiting ---- */
+
+static void queue_step(struct behind *behind)
+{
+	struct ring *ring = flight_ring();
+
+	queue_turn(behind);
+	if (ring && behind->flying)
+		ring_await(ring, WAIT_SLICE_MS);
+	if (ring && behind->flying)
+		flight_reap(ring);
+	queue_turn(behind);
+}
+
+void queue_wait_dir(struct behind *behind, struct dir *dir)
+{
+	uint64_t serial = dir->serial;
+
+	behind->ready |= dir->times_wanted;
+	while (dir->used && dir->serial == serial && (dir->pending || dir->times_wanted))
+		queue_step(behind);
+}
+
+void queue_times(struct behind *behind, struct dir *dir)
+{
+	if (dir->times_wanted)
+		queue_wait_dir(behind, dir);
+}
+
+void queue_wait_all(struct behind *behind)
+{
+	behind->ready = true; /* times */
+	do
+		queue_step(behind);
+	while (behind->pending);
+}
+
+void queue_wait_command(struct behind *behind, const struct command *command)
+{
+	uint64_t serial = command->serial;
+
+	if (command->state != COMMAND_FREE && command->opcode == OPCODE_MKDIRAT)
+		behind->awaited++;
+	while (command->state != COMMAND_FREE && command->serial == serial)
+		queue_step(behind);
+}

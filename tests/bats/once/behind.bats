@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Commands acknowledged early: that they are, that the tree is the same, and that a late failure
+# is loud (C4, C6).
+
+load ../common
+
+setup() {
+    requires fuse
+    requires uring
+    requires jq
+    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
+    export USHIM_BEHIND=1
+    cd "$BATS_TEST_TMPDIR" || return
+    mkdir -p back/s/a back/s/b mnt
+    for i in $(seq 20); do
+        echo "$i" >"back/s/a/f$i"
+        echo "$i" >"back/s/b/f$i"
+    done
+}
+
+teardown() {
+    cd /
+    leave_slow
+}
+
+enter_slow() { # OPTION...
+    "$BUILD/slowfs" --delay=1ms "$@" "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
+    cd "$BATS_TEST_TMPDIR/mnt" || return
+}
+
+# io-wq's exit is asynchronous: the mount may be busy for a moment.
+leave_slow() {
+    local try
+    cd /
+    for try in $(seq 50); do
+        mountpoint -q "$BATS_TEST_TMPDIR/mnt" || return 0
+        umount "$BATS_TEST_TMPDIR/mnt" 2>/dev/null && return
+        sleep 0.1
+    done
+    umount -l "$BATS_TEST_TMPDIR/mnt"
+}
+
+# counted OP: how many calls of OP the statistics say were acknowledged
+counted() {
+    jq -s "[.[].ops.$1.deferred // 0] | add" "$BATS_TEST_TMPDIR/stats"
+}
+
+# run_slowly MODE COMMAND...: with statistics, what is said on stderr in the file errors
+run_slowly() {
+    local mode=$1
+    shift
+    rm -f "$BATS_TEST_TMPDIR/stats"
+    shim_in "$mode" env USHIM_STATS="$BATS_TEST_TMPDIR/stats" "$@" 2>"$BATS_TEST_TMPDIR/errors"
+}
+
+tree() { # DIRECTORY: names, kinds, modes and times of directories, links of files
+    (cd "$1" && find . -printf '%P %y %m %U:%G %n ' -type d -printf '%T@' -o -printf '\n') | sort
+}
+
+@test "C4: cp -al and rm -rf are acknowledged ahead of the storage, and leave what they leave" {
+    enter_slow
+    run_slowly auto cp -al s d
+    [ "$(counted LINKAT)" -ge 30 ]
+    cp -al s e
+    tree d >../shim
+    tree e >../plain
+    diff ../plain ../shim
+    run_slowly auto rm -rf d
+    [ "$(counted UNLINKAT)" -ge 30 ]
+    [ ! -e d ]
+    [ ! -s ../errors ]
+}
+
+@test "C4: strict acknowledges nothing early" {
+    enter_slow
+    run_slowly strict cp -al s d
+    [ "$(counted LINKAT)" -eq 0 ]
+    run_slowly strict rm -rf d
+    [ "$(counted UNLINKAT)" -eq 0 ]
+}
+
+@test "C6: a link that fails late is said once, the status is 1, and nothing more is acknowledged" {
+    enter_slow --fail=link:9:EIO
+    run -1 run_slowly auto cp -al s d
+    [ "$(grep -c "^ushim: linkat '.*': Input/output error (reported late)\$" ../errors)" -eq 1 ]
+    [ "$(wc -l <../errors)" -eq 1 ]
+    leave_slow
+    [ "$(find "$BATS_TEST_TMPDIR/back/d" -type f | wc -l)" -eq 39 ]
+}
+
+@test "C6: the status is 1 where stderr is closed or another file, and nothing is written there" {
+    enter_slow --fail=link:9:EIO
+    shim_in auto cp -al s d 2>&- && return 1
+    leave_slow
+    rm -rf "$BATS_TEST_TMPDIR/back/d"
+    enter_slow --fail=link:9:EIO
+    status=0
+    shim_in auto "$PROG/leave" return s/a d 2>../errors >../out || status=$?
+    [ "$status" -eq 1 ]
+    [ ! -s ../out ]
+}
+
+@test "C6: by every way out of the process" {
+    local way status
+    for way in return exit _exit quick_exit exit_group; do
+        enter_slow --fail=link:9:EIO
+        status=0
+        shim_in auto "$PROG/leave" "$way" s/a "d.$way" 2>"$BATS_TEST_TMPDIR/errors" || status=$?
+        leave_slow
+        [ "$status" -eq 1 ] || fail "$way: $status"
+        grep -q '(reported late)$' "$BATS_TEST_TMPDIR/errors"
+        # A status of its own stays.
+        enter_slow --fail=link:9:EIO
+        status=0
+        shim_in auto "$PROG/leave" "$way" s/a "e.$way" 7 2>"$BATS_TEST_TMPDIR/errors" || status=$?
+        leave_slow
+        [ "$status" -eq 7 ] || fail "$way: $status, not 7"
+    done
+}
+
+@test "C6: an unlink that fails late is said, and its directory stays" {
+    enter_slow --fail=unlink:9:EIO
+    run -1 run_slowly auto rm -rf s
+    grep -q "^ushim: unlinkat '.*': Input/output error (reported late)\$" ../errors
+    leave_slow
+    [ "$(find "$BATS_TEST_TMPDIR/back/s" -type f | wc -l)" -eq 1 ]
+}
