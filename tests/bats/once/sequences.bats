@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Random sequences of commands and questions (tests/prog/sequence.c): the same result for every
+# single call, and the same tree left behind, as without the library.
+#
+# USHIM_TEST_SEEDS is how many (60), USHIM_TEST_SEED the first (1).
+
+load ../common
+
+setup() {
+    BACK=$BATS_TEST_TMPDIR
+    chmod a+x "$BACK"
+    SAID=$BATS_TEST_TMPDIR/said
+    AS=()
+    mkdir -m 777 "$SAID"
+    FIRST=${USHIM_TEST_SEED:-1}
+    SEEDS=${USHIM_TEST_SEEDS:-60}
+}
+
+teardown() {
+    ! mountpoint -q "$BATS_TEST_TMPDIR/mnt" || umount "$BATS_TEST_TMPDIR/mnt" || umount -l "$BATS_TEST_TMPDIR/mnt"
+}
+
+plain() {
+    "$@"
+}
+
+# outcome SIDE SEED COMMAND...: what a run said and left is in the files SIDE.*
+outcome() {
+    local side=$1 seed=$2 status=0
+    shift 2
+    mkdir -m 777 "$BACK/$side"
+    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$side" "$SAID/$side.said" >"$SAID/$side.out" 2>&1 ||
+        status=$?
+    {
+        echo "status $status"
+        cat "$SAID/$side.out"
+        "$PROG/treesum" -n 1500000000 "$BACK/$side"
+    } >"$SAID/$side.left" 2>&1
+    # An ordinary user may have shut itself out.
+    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BACK/$side"
+    rm -rf "${BACK:?}/$side"
+}
+
+# sequence SEED COMMAND...: fails where COMMAND makes a difference
+sequence() {
+    local seed=$1 what
+    shift
+    rm -f "$SAID"/*
+    outcome plain "$seed" plain
+    outcome shim "$seed" "$@"
+    cmp -s "$SAID/plain.said" "$SAID/shim.said" && cmp -s "$SAID/plain.left" "$SAID/shim.left" && return
+    {
+        echo "# seed $seed: rerun with USHIM_TEST_SEED=$seed USHIM_TEST_SEEDS=1"
+        for what in said left; do
+            diff -U4 "$SAID/plain.$what" "$SAID/shim.$what" | cut -c 1-200 | head -16
+        done
+    } >&2
+    return 1
+}
+
+# sequences COUNT COMMAND...: all seeds, though two may fail before we stop
+sequences() {
+    local count=$1 seed failed=0
+    shift
+    for ((seed = FIRST; seed < FIRST + count && failed < 2; seed++)); do
+        sequence "$seed" "$@" || failed=$((failed + 1))
+    done
+    [ "$failed" -eq 0 ]
+}
+
+# slowly [OPTION...]: from here on sequences are run on slow storage.
+slowly() {
+    requires fuse
+    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
+    mkdir "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
+    "$BUILD/slowfs" --delay=100us --xattr "$@" "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
+    chmod 777 "$BATS_TEST_TMPDIR/mnt"
+    BACK=$BATS_TEST_TMPDIR/mnt
+}
+
+@test "C1, C2: the same result for every call of a random sequence, forced in auto" {
+    sequences "$SEEDS" shim_in auto-forced
+}
+
+@test "C1, C2: the same result for every call of a random sequence, forced in strict" {
+    sequences "$((SEEDS / 2 + 1))" shim_in strict-forced
+}
+
+@test "C1, C2: the same result for every call of a random sequence, as an ordinary user" {
+    requires root
+    let_everybody_in
+    AS=(as_user)
+    sequences "$((SEEDS / 4 + 1))" shim_in auto-forced
+}
+
+@test "C1, C2: the same result for every call of a random sequence, on slow storage" {
+    slowly
+    sequences "$((SEEDS / 10 + 1))" shim_in auto
+    sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
+}
