@@ -46,7 +46,7 @@ struct behind *behind_root(void)
 
 static bool wanted(void)
 {
-	return config.mode == MODE_AUTO && config.behind;
+	return config.mode == MODE_AUTO;
 }
 
 void behind_begin(void)
@@ -497,7 +497,7 @@ bool behind_before(const struct passage *passage)
 	if (!process_owns_memory())
 		return false;
 	thread_enter(&held);
-	queue_turn(behind);
+	queue_make_room(behind);
 	done = act(behind, passage);
 	thread_leave(&held);
 	if (ends_deferral(passage))

@@ -95,12 +95,30 @@ static bool value_harmless(const long *arg)
 	       list_keeps_owner((const void *)arg[2], (size_t)arg[3]);
 }
 
-static bool removal_harmless(const long *arg)
+/* Is something pending in DIR that will get its group, mode or list from it? */
+static bool heirs_pending(const struct dir *dir)
+{
+	for (const struct command *command = dir->head; command; command = command->next)
+		if (command->opcode == OPCODE_MKDIRAT || command->opcode == OPCODE_SYMLINKAT)
+			return true;
+	return false;
+}
+
+static bool removal_harmless(const long *arg, const struct dir *dir)
 {
 	char name[PATH_MAX];
 
-	return path_read((const char *)arg[1], name) &&
-	       (!strncmp(name, "user.", 5) || !strcmp(name, "system.posix_acl_default"));
+	if (!path_read((const char *)arg[1], name))
+		return false;
+	if (!strcmp(name, "system.posix_acl_default"))
+		return !heirs_pending(dir);
+	return !strncmp(name, "user.", 5);
+}
+
+static bool mode_harmless(const struct dir *dir, const struct statx *statx, long mode)
+{
+	return (mode & OWNER_WRITES) == OWNER_WRITES &&
+	       ((mode & S_ISGID) == (statx->stx_mode & S_ISGID) || !heirs_pending(dir));
 }
 
 static bool owner_same(const struct statx *statx, uint32_t uid, uint32_t gid)
@@ -110,16 +128,17 @@ static bool owner_same(const struct statx *statx, uint32_t uid, uint32_t gid)
 }
 
 /* Do pending commands go as well after it as before? */
-static bool harmless(enum op op, const long *arg, const struct statx *statx)
+static bool harmless(enum op op, const long *arg, const struct dir *dir,
+		     const struct statx *statx)
 {
 	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): times are seen to elsewhere */
 	switch ((int)op) {
 	case OP_CHMOD:
 	case OP_LCHMOD:
 	case OP_FCHMOD:
-		return (arg[1] & OWNER_WRITES) == OWNER_WRITES;
+		return mode_harmless(dir, statx, arg[1]);
 	case OP_FCHMODAT:
-		return (arg[2] & OWNER_WRITES) == OWNER_WRITES;
+		return mode_harmless(dir, statx, arg[2]);
 	case OP_CHOWN:
 	case OP_LCHOWN:
 	case OP_FCHOWN:
@@ -133,7 +152,7 @@ static bool harmless(enum op op, const long *arg, const struct statx *statx)
 	case OP_REMOVEXATTR:
 	case OP_LREMOVEXATTR:
 	case OP_FREMOVEXATTR:
-		return removal_harmless(arg);
+		return removal_harmless(arg, dir);
 	default:
 		return false;
 	}
@@ -201,7 +220,7 @@ static bool directory_command(struct behind *behind, const struct passage *passa
 	const long *arg = passage->regs->arg;
 	struct timespec times[2];
 
-	if (harmless(passage->op, arg, statx))
+	if (harmless(passage->op, arg, dir, statx))
 		return false;
 	if (op_sets_times(passage->op) && times_read(passage->op, arg, times) && dir->pending) {
 		times_command(behind, passage, dir, times, shown);

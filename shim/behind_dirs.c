@@ -92,6 +92,10 @@ struct dir *dir_of_descriptor(struct behind *behind, int fd)
 
 void dir_drop(struct behind *behind, struct dir *dir)
 {
+	if (behind->spot.dir == dir)
+		behind->spot.dir = NULL;
+	if (behind->spot2.dir == dir)
+		behind->spot2.dir = NULL;
 	for (int i = 0; i < BEHIND_STREAMS; i++)
 		if (behind->streams[i].dir == dir)
 			behind->streams[i].stream = NULL;
@@ -109,7 +113,7 @@ void dir_drop(struct behind *behind, struct dir *dir)
 
 static bool dir_idle(const struct dir *dir)
 {
-	return !dir->pending && !dir->held && !dir->doomed;
+	return !dir->pending && !dir->held && !dir->doomed && !dir->times_wanted;
 }
 
 /* A free place, if need be that of the one not used longest: private ground goes last. */

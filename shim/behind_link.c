@@ -111,21 +111,27 @@ static struct identity spot_identity(const struct spot *spot)
 	return spot->known ? identity_of(&spot->parent) : (struct identity){0, 0};
 }
 
-/* Makes PASSAGE; the name at SPOT counts as used, whatever came of it. True on success. */
+/*
+ * Makes PASSAGE; the name at SPOT counts as used, whatever came of it. Where no name was read
+ * (mkdir("d/", ...) has it before the slash), no directory's names are known any more. True on
+ * success.
+ */
 static bool plain_make(const struct passage *passage, struct spot *spot,
 		       enum reason why, struct dir **dir)
 {
 	const struct identity identity = spot_identity(spot);
 	char name[NAME_MAX + 1] = "";
-	long value;
+	bool made;
 
 	if (spot->known && strlen(spot->name) <= NAME_MAX)
 		name_keep(name, spot->name);
-	value = command_plain(passage, why);
+	made = (int)command_plain(passage, why) == 0;
+	if (made && !name[0] && behind_root())
+		behind_forget(behind_root());
 	*dir = private_again(&identity);
 	if (*dir && name[0])
 		names_add(*dir, name);
-	return (int)value == 0;
+	return made;
 }
 
 static void command_fill(struct command *command, const struct passage *passage,
@@ -212,9 +218,10 @@ bool links_command(struct behind *behind, const struct passage *passage, struct 
 	spot_read(behind, target, call->fd2, call->path2);
 	spot_read(behind, source, call->fd, call->path);
 	touch_name(behind, source);
+	if (target->dir)
+		queue_times(behind, target->dir);
 	reason = link_proof(behind, call, target, source, &statx);
 	if (reason == REASON_NONE) {
-		queue_times(behind, target->dir);
 		link_acknowledge(behind, passage, call, target, source, &statx);
 		return true;
 	}
@@ -291,19 +298,23 @@ static void makes_acknowledge(struct behind *behind, const struct passage *passa
 	acknowledge(behind, passage, command, dir);
 }
 
-/* Destruction waits for proof in the result: a rename for all that is pending on its file. */
-static void rename_prepare(struct behind *behind, const struct spot *source)
+/*
+ * Destruction waits for proof in the result: a rename for all that is pending on the file at
+ * SPOT, which gets another name or, being replaced, loses this one.
+ */
+static void rename_prepare(struct behind *behind, const struct spot *spot)
 {
-	touch_name(behind, source);
-	if (source->known && behind->pending) {
-		struct statx statx;
-		struct identity identity;
+	struct statx statx;
+	struct identity identity;
 
-		if (path_statx(source->fd, source->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx))
-			return;
-		identity = identity_of(&statx);
-		touch_inode(behind, &identity);
-	}
+	touch_name(behind, spot);
+	if (spot->dir)
+		queue_times(behind, spot->dir); /* its times are about to change */
+	if (!spot->known || !behind->pending ||
+	    path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx) != 0)
+		return;
+	identity = identity_of(&statx);
+	touch_inode(behind, &identity);
 }
 
 /* What a plain rename moved may be a directory that is known, or hold one. */
@@ -331,10 +342,12 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 	if (renames) {
 		spot_read(behind, other, call->fd, call->path);
 		rename_prepare(behind, other);
+		rename_prepare(behind, target);
+	} else if (target->dir) {
+		queue_times(behind, target->dir);
 	}
 	reason = makes_proof(behind, call, target, other, &statx);
 	if (reason == REASON_NONE) {
-		queue_times(behind, target->dir);
 		makes_acknowledge(behind, passage, call, target, other, &statx);
 		return true;
 	}

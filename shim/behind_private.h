@@ -239,7 +239,10 @@ void touch_question(struct behind *behind, const struct passage *passage);
 
 /* ---- behind_queue.c ---- */
 
-/* A command to fill in, or null where there is no room even after waiting. */
+/* Picks up what is done, submits what may be, and waits until command_take has room. */
+void queue_make_room(struct behind *behind);
+
+/* A command to fill in. Waits for nothing, so that what was proven stays so. */
 struct command *command_take(struct behind *behind);
 
 /* Acknowledges COMMAND: it is DIR's next. */
@@ -247,9 +250,6 @@ void command_defer(struct behind *behind, struct command *command, struct dir *d
 
 /* False if nothing pending is on that inode, by a hash. */
 bool queue_may_have(struct behind *behind, const struct identity *identity);
-
-/* Picks up what is done and submits what may be. */
-void queue_turn(struct behind *behind);
 
 /* Times that were set on DIR come before what is acknowledged next: waits if there are any. */
 void queue_times(struct behind *behind, struct dir *dir);

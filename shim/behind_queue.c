@@ -28,16 +28,15 @@ enum {
 	TRACKS_BEFORE = 512, /* trace: below are the questions' tracks */
 };
 
+static bool commands_full(const struct behind *behind)
+{
+	return !behind->free && behind->commands_used == BEHIND_COMMANDS;
+}
+
 struct command *command_take(struct behind *behind)
 {
-	struct command *command;
+	struct command *command = behind->free;
 
-	while (!behind->free && behind->commands_used == BEHIND_COMMANDS) {
-		queue_turn(behind);
-		if (!behind->free)
-			ring_await(flight_ring(), WAIT_SLICE_MS);
-	}
-	command = behind->free;
 	if (command)
 		behind->free = command->next;
 	else
@@ -81,22 +80,6 @@ static void command_count(struct behind *behind, const struct command *command, 
 		command->source->held += (unsigned)by;
 	if (command->after)
 		command->after->held += (unsigned)by;
-}
-
-void command_defer(struct behind *behind, struct command *command, struct dir *dir)
-{
-	command->state = COMMAND_QUEUED;
-	command->dir = dir;
-	command->since_ns = clock_ns();
-	if (dir->tail)
-		dir->tail->next = command;
-	else
-		dir->head = command;
-	dir->tail = command;
-	command_count(behind, command, 1);
-	if (!dir->flying)
-		behind->ready = true;
-	queue_turn(behind);
 }
 
 /* The call as the kernel takes it, of the ring or by hand. */
@@ -290,7 +273,8 @@ static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 		dir_drop(behind, dir);
 }
 
-void queue_turn(struct behind *behind)
+/* Picks up what is done and submits what may be. */
+static void queue_turn(struct behind *behind)
 {
 	struct ring *ring = flight_ring();
 
@@ -304,18 +288,55 @@ void queue_turn(struct behind *behind)
 			dir_turn(behind, ring, &behind->dirs[i]);
 }
 
+void command_defer(struct behind *behind, struct command *command, struct dir *dir)
+{
+	command->state = COMMAND_QUEUED;
+	command->dir = dir;
+	command->since_ns = clock_ns();
+	if (dir->tail)
+		dir->tail->next = command;
+	else
+		dir->head = command;
+	dir->tail = command;
+	command_count(behind, command, 1);
+	if (!dir->flying)
+		behind->ready = true;
+	queue_turn(behind);
+}
+
 /* ---- waiting ---- */
+
+/* The ring takes nothing at the moment: whoever waits makes the calls. */
+static void queue_by_hand(struct behind *behind)
+{
+	for (int i = 0; i < BEHIND_DIRS; i++) {
+		struct dir *dir = &behind->dirs[i];
+
+		if (dir->used)
+			chain_by_hand(behind, dir, chain_length(dir, CHAIN_MOST));
+	}
+	behind->ready = true;
+}
 
 static void queue_step(struct behind *behind)
 {
 	struct ring *ring = flight_ring();
 
 	queue_turn(behind);
-	if (ring && behind->flying)
+	if (!behind->flying && behind->pending)
+		queue_by_hand(behind);
+	if (ring && behind->flying) {
 		ring_await(ring, WAIT_SLICE_MS);
-	if (ring && behind->flying)
 		flight_reap(ring);
+	}
 	queue_turn(behind);
+}
+
+void queue_make_room(struct behind *behind)
+{
+	do
+		queue_turn(behind);
+	while (commands_full(behind) && (queue_step(behind), true));
 }
 
 void queue_wait_dir(struct behind *behind, struct dir *dir)

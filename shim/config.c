@@ -196,7 +196,6 @@ void config_read(void)
 	config.sqpoll_ms = number_variable("USHIM_SQPOLL", 0, SQPOLL_MS_MAX, 0,
 					   "not a number from 0 to 60000 (milliseconds)");
 	config.force = switch_variable("USHIM_FORCE", false);
-	config.behind = switch_variable("USHIM_BEHIND", false);
 	config.stats = file_variable("USHIM_STATS", stats_path);
 	config.trace = file_variable("USHIM_TRACE", trace_path);
 	config.without = without_variable();

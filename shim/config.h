@@ -25,7 +25,6 @@ struct config {
 	unsigned ring_entries; /* USHIM_RING: submission queue entries */
 	unsigned sqpoll_ms;    /* USHIM_SQPOLL: idle time of a kernel poller; 0: no poller */
 	bool force;            /* USHIM_FORCE=1: without the governor */
-	bool behind;           /* USHIM_BEHIND=1: commands may be acknowledged early (auto) */
 	const char *stats;     /* USHIM_STATS: absolute path, or null; owned by config */
 	const char *trace;     /* USHIM_TRACE: the same */
 	uint64_t without;      /* USHIM_WITHOUT: bit n: opcode n is never used */

@@ -10,7 +10,6 @@ setup() {
     requires uring
     requires jq
     [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
-    export USHIM_BEHIND=1
     cd "$BATS_TEST_TMPDIR" || return
     mkdir -p back/s/a back/s/b mnt
     for i in $(seq 20); do
