@@ -520,28 +520,29 @@ static bool ran_out(struct behind *behind, const struct passage *passage)
 	return pointer ? *passage->value == 0 : (int)*passage->value == -1;
 }
 
-/* /proc names descriptors: ours go before the program has read a name. */
-static void opened_look(struct behind *behind, int fd)
+/* /proc names descriptors: ours go before the program has read a name. True if FD lies there. */
+static bool proc_opened(struct behind *behind, int fd)
 {
 	struct statx statx;
 
-	if (behind->descriptors && descriptor_statx(fd, STATX_INO, &statx) == 0 &&
-	    identity_of(&statx).device == behind->proc_device)
-		behind_forget(behind);
+	if (descriptor_statx(fd, STATX_INO, &statx) != 0 ||
+	    identity_of(&statx).device != behind->proc_device)
+		return false;
+	behind_forget(behind);
+	return true;
 }
 
 static void handle_made(struct behind *behind, const struct passage *passage)
 {
 	long value = *passage->value;
-	bool opened = fence_of(passage->op) == FENCE_OPEN;
 
 	if (passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR) {
-		if (!value)
-			return;
-		opened_look(behind, REAL(dirfd)((DIR *)value));
-		stream_opened(behind, (DIR *)value, REAL(dirfd)((DIR *)value));
-	} else if (opened && (int)value >= 0) {
-		opened_look(behind, (int)value);
+		int fd = value ? REAL(dirfd)((DIR *)value) : -1;
+
+		if (value && !proc_opened(behind, fd)) /* or it is one more that is named */
+			stream_opened(behind, (DIR *)value, fd);
+	} else if (fence_of(passage->op) == FENCE_OPEN && (int)value >= 0 && behind->descriptors) {
+		proc_opened(behind, (int)value);
 	}
 }
 
