@@ -62,11 +62,12 @@ void behind_begin(void)
 
 bool behind_needs(enum op op)
 {
-	enum fence fence = fence_of(op);
-
 	if (!wanted() || outside.given_up)
 		return false;
-	return outside.in ? fence != FENCE_NONE || table_op_class(op) == CLASS_HANDLE : fence == FENCE_COMMAND && outside.samples > 0;
+	if (outside.in)
+		return fence_of(op) != FENCE_NONE || table_op_class(op) == CLASS_HANDLE;
+	return outside.samples > 0 && table_op_class(op) == CLASS_COMMAND &&
+	       fence_of(op) == FENCE_COMMAND; /* the class is asked first: it costs less */
 }
 
 static void commands_arm(void)
