@@ -96,13 +96,20 @@ $(BUILD)/%.o: %.S
 
 # Small programs the tests run, one source file each. "// LDLIBS: -lx" in a source adds to the link.
 .PHONY: progs
-progs: $(PROGS) ; @:
+progs: $(PROGS) $(BUILD)/prog/fails-late.so ; @:
 
 $(BUILD)/prog/%: tests/prog/%.c
 	$(call say,PROG,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -pthread -MMD -MP -o $@ $< \
 		$$(sed -n 's,^// LDLIBS: ,,p' $<)
+
+# The library with a part more, for what a test cannot cause from outside.
+$(BUILD)/prog/fails-late.so: tests/preload/fails-late.c $(LIB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(SHIM_CFLAGS) $(LIB_CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ \
+		$(LIB_OBJ) $< -l:liburing.a
 
 # Programs of tests/unit, plain and under sanitizers.
 include tests/unit/unit.mk

@@ -10,7 +10,8 @@
  *   shim/over/ (C files)    argument lists to struct call (call.h)
  *   shim/ahead*.c           modes auto and strict: questions asked before the program does
  *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
- *   shim/late.c leave.c     what failed after that: the line, and the exit status
+ *   shim/late.c             what failed after that: the line
+ *   shim/leave.c            every way out of the process, and its exit status
  *   shim/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
  *   shim/governor.c         whether that pays
@@ -19,7 +20,6 @@
  *   shim/passage.c path.c   a call on its way through them; what its paths are
  *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
- *   shim/late.c             what fails after it was acknowledged
  *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
  *   shim/thread.c           what every thread carries
@@ -37,7 +37,7 @@
 #include "behind.h"
 #include "config.h"
 #include "engine.h"
-#include "late.h"
+#include "leave.h"
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
@@ -54,8 +54,6 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 		return;
 	stats_open();
 	trace_open();
-	if (config.mode == MODE_AUTO)
-		late_begin();
 	if (config.mode == MODE_RING)
 		thread_prepare();
 	else {
@@ -68,5 +66,6 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 
 __attribute__((destructor)) static void ushim_end(void)
 {
+	leave_end();
 	watch_image_ends("exit");
 }

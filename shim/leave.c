@@ -1,16 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 #include "leave.h"
 
+#include <errno.h>
 #include <stddef.h>
-#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "late.h"
 #include "process.h"
+#include "real.h"
+#include "sys.h"
 #include "thread.h"
+#include "watch.h"
+
+extern int on_exit(void (*handler)(int status, void *argument), void *argument)
+	__attribute__((weak));
+
+enum {
+	STATUS_SEEN = 0xff, /* of a status, what a parent sees */
+	STATUS_LATE = 1,
+};
+
+/* Where an operation keeps its exit status. */
+enum way {
+	WAY_NONE,
+	WAY_AT_ONCE,  /* the first argument; no handler runs */
+	WAY_HANDLERS, /* the first argument; handlers run */
+	WAY_UNLESS_0, /* so, and 0 means to stay */
+	WAY_SYSCALL,
+	WAY_MAIN,    /* what main returns */
+	WAY_THREAD,  /* libc's own exit(0), in the last thread */
+	WAY_LIBRARY, /* libc's own, perhaps: argp's for --help */
+	WAY_DAEMON,  /* libc's own _exit(0), in the parent */
+	WAY_SIGNAL,  /* there is none */
+};
 
 static void (*settle)(void);
 static bool begun;
-static int (*program_main)(int argc, char **argv, char **environment);
+static int (*program_main)(int argc, char **argv, char **envp);
+
+static enum way way_of(enum op op)
+{
+	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): all others lead nowhere */
+	switch ((int)op) {
+	case OP_EXIT_NOW:
+		return WAY_AT_ONCE;
+	case OP_EXIT:
+	case OP_QUICK_EXIT:
+	case OP_ERR:
+		return WAY_HANDLERS;
+	case OP_ERROR:
+		return WAY_UNLESS_0;
+	case OP_SYSCALL:
+		return WAY_SYSCALL;
+	case OP_LIBC_START_MAIN:
+		return WAY_MAIN;
+	case OP_PTHREAD_EXIT:
+		return WAY_THREAD;
+	case OP_ARGP:
+		return WAY_LIBRARY;
+	case OP_DAEMON:
+		return WAY_DAEMON;
+	case OP_ABORT:
+	case OP_ASSERT_FAIL:
+		return WAY_SIGNAL;
+	default:
+		return WAY_NONE;
+	}
+}
+
+bool leave_needs(enum op op)
+{
+	return settle && way_of(op) != WAY_NONE;
+}
 
 void leave_settle_with(void (*what)(void))
 {
@@ -22,69 +83,142 @@ bool leave_begun(void)
 	return begun;
 }
 
-bool leave_needs(enum op op)
+/* Under a filter of the program's own not even getpid is safe, and nothing is pending. */
+static bool may_settle(void)
 {
-	if (!settle)
-		return false;
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest are no ways out */
-	switch ((int)op) {
-	case OP_EXIT:
-	case OP_EXIT_NOW:
-	case OP_QUICK_EXIT:
-	case OP_LIBC_START_MAIN:
-		return true;
-	default:
-		return false;
+	return !thread_self.depth && !process_filter_noted();
+}
+
+static bool borrowed(void)
+{
+	return !process_filter_noted() && process_borrows_memory();
+}
+
+/* STATUS, or what it becomes. After all is settled. */
+static int status_corrected(int status)
+{
+	return (status & STATUS_SEEN) == 0 && late_happened() ? STATUS_LATE : status;
+}
+
+static void all_settled(void)
+{
+	int saved = errno;
+
+	if (may_settle())
+		settle();
+	errno = saved;
+}
+
+static int main_wrapped(int argc, char **argv, char **envp)
+{
+	int status = program_main(argc, argv, envp);
+
+	begun = true;
+	all_settled();
+	return status_corrected(status);
+}
+
+static void main_wrap(struct regs *regs)
+{
+	program_main = (int (*)(int, char **, char **))regs->arg[0];
+	regs->arg[0] = (long)main_wrapped;
+}
+
+/* glibc: an exit within a handler goes on with the handlers left, and its status counts. */
+static void exit_corrected(int status, void *argument)
+{
+	(void)argument;
+	if (status_corrected(status) != status && !borrowed())
+		((void (*)(int))real_of(SYM_exit))(STATUS_LATE);
+}
+
+/* The status is out of reach here: a handler will see it. */
+static void exit_watch(void)
+{
+	static bool watched;
+
+	if (watched || !late_happened() || !&on_exit)
+		return;
+	watched = true;
+	on_exit(exit_corrected, NULL);
+}
+
+/*
+ * The parent is to end with a status that libc's would not have: it ends here, and the daemon
+ * is its child's. No handlers run, as in libc's.
+ */
+static void daemon_begins(void)
+{
+	int saved = errno;
+
+	if (late_happened() && REAL(fork)() > 0) {
+		watch_image_ends("exit");
+		sys(SYS_exit_group, STATUS_LATE);
+	}
+	errno = saved;
+}
+
+/* All is settled: what is left to do about the status. */
+static void way_taken(enum way way, struct regs *regs)
+{
+	switch (way) {
+	case WAY_AT_ONCE:
+	case WAY_HANDLERS:
+	case WAY_UNLESS_0:
+		regs->arg[0] = status_corrected((int)regs->arg[0]);
+		break;
+	case WAY_SYSCALL:
+		regs->arg[1] = status_corrected((int)regs->arg[1]);
+		break;
+	case WAY_MAIN:
+		main_wrap(regs);
+		break;
+	case WAY_THREAD:
+	case WAY_LIBRARY:
+		exit_watch();
+		break;
+	case WAY_DAEMON:
+		daemon_begins();
+		break;
+	case WAY_NONE:
+	case WAY_SIGNAL:
+		break;
 	}
 }
 
-/* In a vfork's child it is the parent to whom something happened. */
-static int status_of(int status)
+static bool way_leads_out(enum way way, const struct regs *regs)
 {
-	settle();
-	return status == 0 && late_happened() && process_owns_memory() ? 1 : status;
+	if (way == WAY_SYSCALL) /* other threads go on after SYS_exit */
+		return regs->arg[0] == SYS_exit_group ||
+		       (regs->arg[0] == SYS_exit && !process_threaded());
+	if (way == WAY_UNLESS_0)
+		return (int)regs->arg[0] != 0;
+	return way != WAY_NONE;
 }
 
-/* Handlers of the program's own run behind this. */
-static int status_before_handlers(int status)
+/* Not _exit, as the child of a vfork may call it, and what BEGUN says is its parent's too. */
+static bool way_runs_handlers(enum way way)
 {
-	begun = true;
-	return status_of(status);
-}
-
-static int main_wrapped(int argc, char **argv, char **environment)
-{
-	return status_before_handlers(program_main(argc, argv, environment));
-}
-
-static bool syscall_ends(const struct regs *regs)
-{
-	return regs->arg[0] == SYS_exit_group ||
-	       (regs->arg[0] == SYS_exit && !process_threaded());
+	return way == WAY_HANDLERS || way == WAY_UNLESS_0 ||
+	       (way == WAY_THREAD && !process_threaded());
 }
 
 void leave_before(enum op op, struct regs *regs)
 {
-	if (!settle || thread_self.depth)
+	enum way way = settle ? way_of(op) : WAY_NONE;
+
+	if (!way_leads_out(way, regs) || borrowed())
 		return;
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest are no ways out */
-	switch ((int)op) {
-	case OP_EXIT:
-	case OP_QUICK_EXIT:
-		regs->arg[0] = status_before_handlers((int)regs->arg[0]);
-		break;
-	case OP_EXIT_NOW:
-		regs->arg[0] = status_of((int)regs->arg[0]);
-		break;
-	case OP_SYSCALL:
-		if (syscall_ends(regs))
-			regs->arg[1] = status_of((int)regs->arg[1]);
-		break;
-	case OP_LIBC_START_MAIN:
-		program_main = (int (*)(int, char **, char **))regs->arg[0];
-		regs->arg[0] = (long)main_wrapped;
-		break;
-	default:
-		break;
-	}
+	begun = begun || way_runs_handlers(way);
+	if (way != WAY_MAIN) /* it only begins */
+		all_settled();
+	way_taken(way, regs);
+}
+
+void leave_end(void)
+{
+	if (!settle || borrowed())
+		return;
+	begun = true;
+	all_settled();
 }

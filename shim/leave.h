@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * leave: the ways out of a process. Everything acknowledged is settled before it ends, and where
- * something failed late a status of 0 becomes 1 (C6). A successor by exec keeps its own status;
- * abort and signals keep theirs.
+ * leave: the ways out of a process. At each of them everything acknowledged is settled first;
+ * then, if something failed late (late.h), an exit status of 0 becomes 1 (C6).
+ *
+ * What a program executes instead of itself does not know of that: its status is its own.
  */
 #ifndef USHIM_LEAVE_H
 #define USHIM_LEAVE_H
@@ -11,16 +12,27 @@
 
 #include "engine.h"
 
-/* WHAT is called first at every way out. */
+/*
+ * WHAT settles everything that was acknowledged: it is called first at every way out, perhaps
+ * more than once, never from within the shim nor in the child of a vfork. Without it (as where
+ * nothing is ever acknowledged early) no way out is touched.
+ */
 void leave_settle_with(void (*what)(void));
 
-/* True if OP is a way out, or leads to main, whose return is one. */
+/* True for the operations that are ways out. */
 bool leave_needs(enum op op);
 
-/* OP is about to be called with REGS, which is changed where it ends the process. */
+/*
+ * OP is about to be called. If it is a way out, what was acknowledged is settled and the
+ * status in REGS is corrected. errno stays. Does not return from a daemon(3) whose caller has
+ * something to tell: that one ends here.
+ */
 void leave_before(enum op op, struct regs *regs);
 
-/* True once the process is on its way out: nothing is acknowledged early from there on. */
+/* Handlers have run. Settles once more: libc has ways out of its own (setcontext's). */
+void leave_end(void);
+
+/* True once exit handlers may be running: from then on nothing is acknowledged early. */
 bool leave_begun(void);
 
 #endif

@@ -90,6 +90,14 @@ bool process_owns_memory(void)
 	return __atomic_load_n(&page->pid, __ATOMIC_RELAXED) == pid;
 }
 
+bool process_borrows_memory(void)
+{
+	struct owner *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
+	int pid = page ? __atomic_load_n(&page->pid, __ATOMIC_RELAXED) : 0;
+
+	return pid && pid != (int)sys(SYS_getpid);
+}
+
 int *process_busy(void)
 {
 	struct owner *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);

@@ -35,6 +35,12 @@ void process_unmap(void *memory, size_t size);
  */
 bool process_owns_memory(void);
 
+/*
+ * True in the child of a vfork (or the like) of a process whose owner is known; unlike above
+ * nobody becomes the owner by asking.
+ */
+bool process_borrows_memory(void);
+
 /* How many threads of this process are in the ring; null before anybody owned the memory. */
 int *process_busy(void);
 
