@@ -123,16 +123,22 @@ static bool order_expires(enum op_order order)
 	return true;
 }
 
+/* What was found under a name may be something else, or nothing, from now on. */
+static void effect_on_names(struct ahead *ahead, enum op op)
+{
+	if (!op_destroys(op) && !op_retypes(op, table_op_order(op)))
+		return;
+	contents_settle(ahead, CONTENTS_SETTLE_MS);
+	contents_types_void(ahead);
+}
+
 /* What a call without a part of its own means for answers. (kill also tells who is gone.) */
 static void effect_other(struct ahead *ahead, enum op op)
 {
 	enum op_order order = table_op_order(op);
 	enum op_class class = table_op_class(op);
 
-	if (op_destroys(op) || op_retypes(op, order)) {
-		contents_settle(ahead, CONTENTS_SETTLE_MS);
-		contents_types_void(ahead);
-	}
+	effect_on_names(ahead, op);
 	if (class == CLASS_PROCESS && order == ORDER_INOUT)
 		interruptions_settle(ahead);
 	if (class == CLASS_COMMAND || op == OP_KILL || op == OP_TRUNCATE || order_expires(order) ||
@@ -261,8 +267,7 @@ void ahead_command(enum op op, bool deferred)
 
 	if (!ahead)
 		return;
-	if (op_destroys(op))
-		contents_settle(ahead, CONTENTS_SETTLE_MS);
+	effect_on_names(ahead, op);
 	if (!deferred)
 		ahead->epoch++;
 }

@@ -540,7 +540,11 @@ static void handle_made(struct behind *behind, const struct passage *passage)
 	if (passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR) {
 		int fd = value ? REAL(dirfd)((DIR *)value) : -1;
 
-		if (value && !proc_opened(behind, fd)) /* or it is one more that is named */
+		if (!value)
+			return;
+		if (proc_opened(behind, fd))
+			outside.given_up = true; /* or there is one more while it is read */
+		else
 			stream_opened(behind, (DIR *)value, fd);
 	} else if (fence_of(passage->op) == FENCE_OPEN && (int)value >= 0 && behind->descriptors) {
 		proc_opened(behind, (int)value);
