@@ -261,14 +261,14 @@ static bool begins_thread(enum op op)
 	       op != OP_PTHREAD_SETCANCELTYPE;
 }
 
-void ahead_command(enum op op, bool deferred)
+void ahead_command(enum op op, bool unseen)
 {
 	struct ahead *ahead = outside_is_in() ? ahead_root() : NULL;
 
 	if (!ahead)
 		return;
 	effect_on_names(ahead, op);
-	if (!deferred)
+	if (!unseen)
 		ahead->epoch++;
 }
 

@@ -32,8 +32,11 @@ bool ahead_needs(enum op op);
 /* Something about this inode has changed, or will: answers about it are not used any more. */
 void ahead_changed(const struct identity *identity);
 
-/* A command of this module's neighbour is about to be made, or with DEFERRED acknowledged. */
-void ahead_command(enum op op, bool deferred);
+/*
+ * A command of this module's neighbour is about to be made. UNSEEN: it is acknowledged, or made
+ * where nobody else looks, and so tells the program nothing about others.
+ */
+void ahead_command(enum op op, bool unseen);
 
 /*
  * PASSAGE is about to be made. True when it has been answered or made here, with its value

@@ -171,11 +171,11 @@ void behind_settle(void)
 	go_out_now(behind);
 }
 
-long command_plain(const struct passage *passage, enum reason why)
+long command_plain(const struct passage *passage, enum reason why, bool unseen)
 {
 	uint64_t ns;
 
-	ahead_command(passage->op, false);
+	ahead_command(passage->op, unseen);
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = why;
 	governor_plain(&outside.command, ns);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Times, owner, mode and extended attributes. io_uring has no operation for most of them, so
- * nothing is to be gained by acknowledging them early; they are made at once, which gives the
- * program the exact result. Only two things need care where commands are pending in the
- * directory they are about: they must not take away what those commands' proof rests on, and a
- * directory's times, which every entry made later would spoil, are set a second time behind the
- * last one.
+ * Times, owner, mode and extended attributes. They are made at once, but for a private directory
+ * in which commands are pending: there what is proven to go well is set behind the last of them
+ * (behind_wanted.c), and what would take away what the pending commands' proof rests on, or
+ * what they are to inherit, waits for them.
  */
 #include "behind_private.h"
 
@@ -13,14 +11,14 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "late.h"
+#include "ahead.h"
 #include "over/over.h"
 #include "sys.h"
-#include "text.h"
 
 enum {
 	OWNER_MASK = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO,
 	OWNER_WRITES = 0300, /* and searches */
+	NSEC_PER_SEC = 1000000000,
 };
 
 /* What an attribute call is about. */
@@ -158,78 +156,135 @@ static bool harmless(enum op op, const long *arg, const struct dir *dir,
 	}
 }
 
-/* ---- times ---- */
+/* ---- what is set ---- */
 
 static bool op_sets_times(enum op op)
 {
 	return op == OP_UTIMENSAT || op == OP_FUTIMENS;
 }
 
-/* What is to be set. False: the clock's time, or nothing that can be read. */
+static bool time_plain(const struct timespec *time)
+{
+	return time->tv_nsec == UTIME_OMIT || (time->tv_nsec >= 0 && time->tv_nsec < NSEC_PER_SEC);
+}
+
+/* False: the clock's time, or nothing that is one. */
 static bool times_read(enum op op, const long *arg, struct timespec times[2])
 {
 	const void *from = (const void *)(op == OP_UTIMENSAT ? arg[2] : arg[1]);
 
-	return program_read(from, times, 2 * sizeof(*times)) && times[0].tv_nsec != UTIME_NOW &&
-	       times[1].tv_nsec != UTIME_NOW;
+	return program_read(from, times, 2 * sizeof(*times)) && time_plain(&times[0]) &&
+	       time_plain(&times[1]);
 }
 
-void times_settle(struct dir *dir)
+static void owner_read(struct attribute *attribute, long uid, long gid)
 {
-	char link[32] = "";
-	struct text text = {.at = link, .room = sizeof(link) - 1};
-	int err = (int)sys(SYS_utimensat, dir->fd, "", dir->times, AT_EMPTY_PATH);
+	attribute->kind = ATTRIBUTE_OWNER;
+	attribute->uid = (uint32_t)uid;
+	attribute->gid = (uint32_t)gid;
+}
 
-	dir->times_wanted = false;
-	if (err == -EINVAL || err == -EBADF) { /* before Linux 5.8 not by a path descriptor */
-		text_add(&text, "/proc/self/fd/");
-		text_number(&text, dir->fd);
-		err = (int)sys(SYS_utimensat, AT_FDCWD, link, dir->times, 0);
+static void mode_read(struct attribute *attribute, long mode)
+{
+	attribute->kind = ATTRIBUTE_MODE;
+	attribute->mode = (mode_t)mode & 07777; /* chmod(2) ignores the rest */
+}
+
+static struct attribute attribute_of(enum op op, const long *arg)
+{
+	struct attribute attribute = {.kind = ATTRIBUTE_KINDS};
+
+	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest is set at once */
+	switch ((int)op) {
+	case OP_CHOWN:
+	case OP_LCHOWN:
+	case OP_FCHOWN:
+		owner_read(&attribute, arg[1], arg[2]);
+		break;
+	case OP_FCHOWNAT:
+		if (!(arg[4] & ~AT_SYMLINK_NOFOLLOW))
+			owner_read(&attribute, arg[2], arg[3]);
+		break;
+	case OP_CHMOD:
+	case OP_FCHMOD:
+		mode_read(&attribute, arg[1]);
+		break;
+	case OP_FCHMODAT:
+		if (!arg[3])
+			mode_read(&attribute, arg[2]);
+		break;
+	case OP_UTIMENSAT:
+	case OP_FUTIMENS:
+		if ((op == OP_FUTIMENS || !(arg[3] & ~AT_SYMLINK_NOFOLLOW)) &&
+		    times_read(op, arg, attribute.times))
+			attribute.kind = ATTRIBUTE_TIMES;
+		break;
+	default:
+		break;
 	}
-	if (err == 0 || err == -ENOENT)
-		return;
-	late_report("utimensat", dir->shown, -err);
-	behind_root()->failed = true;
+	return attribute;
 }
 
-static void times_want(struct dir *dir, const struct timespec times[2], const char *shown)
-{
-	for (int i = 0; i < 2; i++)
-		if (times[i].tv_nsec != UTIME_OMIT || !dir->times_wanted)
-			dir->times[i] = times[i];
-	dir->times_wanted = true;
-	path_show(dir->shown, shown);
-}
+/* ---- a private directory ---- */
 
-/* TIMES are set on DIR, in which commands are pending. */
-static void times_command(struct behind *behind, const struct passage *passage, struct dir *dir,
-			  const struct timespec times[2], const char *shown)
+/* At once. Nobody else sees it, and what was asked about others stays good. */
+static void attribute_make(struct behind *behind, const struct passage *passage, struct dir *dir,
+			   const struct attribute *attribute, const char *shown)
 {
 	const struct identity identity = dir->identity;
+	uint64_t mount = dir->mount;
+	bool success;
 
-	command_plain(passage, REASON_TIMED);
-	dir = behind_root() ? dir_find(behind, &identity) : NULL;
-	if (dir && (int)*passage->value == 0 && dir->pending)
-		times_want(dir, times, shown);
+	ahead_changed(&identity);
+	success = (int)command_plain(passage, REASON_UNPROVEN, true) == 0;
+	behind = behind_root();
+	if (!behind || attribute->kind == ATTRIBUTE_KINDS)
+		return;
+	wanted_learn(behind, mount, attribute, success);
+	dir = dir_find(behind, &identity);
+	if (dir && success && dir->pending && attribute->kind == ATTRIBUTE_TIMES)
+		wanted_add(dir, attribute, shown); /* again, as the pending ones will spoil them */
 }
 
-/* True if PASSAGE was made. */
-static bool directory_command(struct behind *behind, const struct passage *passage,
-			      struct dir *dir, const struct statx *statx, const char *shown)
+static void attribute_acknowledge(const struct passage *passage, struct dir *dir,
+				  const struct attribute *attribute, const char *shown)
+{
+	wanted_add(dir, attribute, shown);
+	ahead_command(passage->op, true);
+	ahead_changed(&dir->identity);
+	*passage->value = 0;
+	*passage->reason = REASON_DEFERRED;
+}
+
+/* What is wanted already would come after it, though it came first. */
+static bool overtakes(const struct dir *dir, enum attribute_kind kind)
+{
+	return wanted_has(dir, ATTRIBUTE_MODE) ||
+	       (kind != ATTRIBUTE_KINDS && wanted_has(dir, kind));
+}
+
+/* True if PASSAGE was acknowledged or made. */
+static bool private_command(struct behind *behind, const struct passage *passage, struct dir *dir,
+			    const struct statx *statx, const char *shown)
 {
 	const long *arg = passage->regs->arg;
-	struct timespec times[2];
+	struct attribute attribute = attribute_of(passage->op, arg);
 
-	if (harmless(passage->op, arg, dir, statx))
+	if (attribute.kind != ATTRIBUTE_TIMES && !harmless(passage->op, arg, dir, statx)) {
+		queue_wait_dir(behind, dir);
+		if (!op_sets_times(passage->op))
+			dir->ground = GROUND_OTHER; /* what was proven may not hold any more */
 		return false;
-	if (op_sets_times(passage->op) && times_read(passage->op, arg, times) && dir->pending) {
-		times_command(behind, passage, dir, times, shown);
+	}
+	if (attribute.kind != ATTRIBUTE_KINDS && dir->pending &&
+	    wanted_proven(behind, dir, &attribute, statx)) {
+		attribute_acknowledge(passage, dir, &attribute, shown);
 		return true;
 	}
-	queue_wait_dir(behind, dir);
-	if (!op_sets_times(passage->op))
-		dir->ground = GROUND_OTHER; /* what was proven there may not hold any more */
-	return false;
+	if (!dir->pending || overtakes(dir, attribute.kind))
+		queue_wait_dir(behind, dir);
+	attribute_make(behind, passage, dir, &attribute, shown);
+	return true;
 }
 
 bool attributes_command(struct behind *behind, const struct passage *passage)
@@ -250,9 +305,9 @@ bool attributes_command(struct behind *behind, const struct passage *passage)
 	}
 	identity = identity_of(&statx);
 	dir = dir_find(behind, &identity);
-	if (dir && dir->ground != GROUND_OTHER)
-		return directory_command(behind, passage, dir, &statx,
-					 subject.path ? spot->path : "");
+	if (dir && dir->ground == GROUND_PRIVATE)
+		return private_command(behind, passage, dir, &statx,
+				       subject.path ? spot->path : "");
 	if (subject.path && spot->dir && spot->dir->ground == GROUND_PRIVATE)
 		touch_inode(behind, &identity);
 	else

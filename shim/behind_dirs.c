@@ -8,6 +8,7 @@
 #include "behind_private.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -17,6 +18,11 @@
 /* linux/stat.h of older headers has no name for it; Linux 5.8. */
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x00001000U
+#endif
+
+/* Linux 5.12. */
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
 #endif
 
 enum {
@@ -113,7 +119,7 @@ void dir_drop(struct behind *behind, struct dir *dir)
 
 static bool dir_idle(const struct dir *dir)
 {
-	return !dir->pending && !dir->held && !dir->doomed && !dir->times_wanted;
+	return !dir->pending && !dir->held && !dir->doomed && !dir->wanted.kinds;
 }
 
 /* A free place, if need be that of the one not used longest: private ground goes last. */
@@ -211,6 +217,32 @@ static bool spot_leads(struct spot *spot)
 	return spot_parent(spot) == 0 && S_ISDIR(spot->parent.stx_mode);
 }
 
+/*
+ * May the way to SPOT's name lead through a symbolic link or directory whose removal is pending?
+ * Not without links and "..": what is below such a directory has gone before it. openat2 and
+ * RESOLVE_CACHED: Linux 5.12; before, it may.
+ */
+static bool spot_strays(struct spot *spot)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_CACHED,
+	};
+	char was;
+	long fd;
+
+	if (!spot->directory)
+		return false;
+	if (strstr(spot->path, ".."))
+		return true;
+	was = spot_cut(spot, '\0');
+	fd = sys(SYS_openat2, spot->fd, spot->path, &how, sizeof(how));
+	spot_cut(spot, was);
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	return fd < 0;
+}
+
 bool spot_read(struct behind *behind, struct spot *spot, int fd, const char *path)
 {
 	struct identity identity;
@@ -223,6 +255,8 @@ bool spot_read(struct behind *behind, struct spot *spot, int fd, const char *pat
 	if (spot->path[0] == '/')
 		spot->fd = AT_FDCWD;
 	spot->name = path_split(spot->path, &spot->directory);
+	if (behind->ways && spot_strays(spot))
+		queue_wait_all(behind);
 	if (!spot_leads(spot)) {
 		if (!behind->pending)
 			return false;

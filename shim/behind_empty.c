@@ -360,7 +360,7 @@ static void removal_plain(struct behind *behind, const struct passage *passage, 
 	spot_take(behind, spot); /* so that what is learned has its place */
 	if (spot->known && strlen(spot->name) <= NAME_MAX)
 		name_keep(name, spot->name);
-	value = command_plain(passage, why);
+	value = command_plain(passage, why, false);
 	if (!behind_root())
 		return;
 	dir = dir_find(behind, &identity);

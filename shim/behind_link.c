@@ -87,11 +87,16 @@ static enum reason source_proof(const struct behind *behind, const struct spot *
 	return REASON_NONE;
 }
 
+static bool spot_is_private(const struct spot *spot)
+{
+	return spot->dir && spot->dir->ground == GROUND_PRIVATE;
+}
+
 /* A command in DIR is to be made plainly: in order, and behind what it touches. */
 static void plain_prepare(struct behind *behind, const struct spot *target)
 {
 	touch_name(behind, target);
-	if (target->dir && target->dir->ground == GROUND_PRIVATE)
+	if (spot_is_private(target))
 		queue_wait_dir(behind, target->dir);
 	else
 		queue_wait_all(behind); /* others may watch that name (C5) */
@@ -117,7 +122,7 @@ static struct identity spot_identity(const struct spot *spot)
  * success.
  */
 static bool plain_make(const struct passage *passage, struct spot *spot,
-		       enum reason why, struct dir **dir)
+		       enum reason why, bool unseen, struct dir **dir)
 {
 	const struct identity identity = spot_identity(spot);
 	char name[NAME_MAX + 1] = "";
@@ -125,7 +130,9 @@ static bool plain_make(const struct passage *passage, struct spot *spot,
 
 	if (spot->known && strlen(spot->name) <= NAME_MAX)
 		name_keep(name, spot->name);
-	made = (int)command_plain(passage, why) == 0;
+	if (unseen)
+		ahead_changed(&identity);
+	made = (int)command_plain(passage, why, unseen) == 0;
 	if (made && !name[0] && behind_root())
 		behind_forget(behind_root());
 	*dir = private_again(&identity);
@@ -208,10 +215,21 @@ static void link_learn(struct behind *behind, struct dir *dir, int fd, const cha
 		dir->linked_from = from->identity;
 }
 
+/* Only the inode shows it to others, and only this directory to us. */
+static bool link_unseen(const struct spot *target, const struct statx *source)
+{
+	struct identity inode = identity_of(source);
+
+	if (!spot_is_private(target) || !(source->stx_mask & STATX_INO))
+		return false;
+	ahead_changed(&inode);
+	return true;
+}
+
 bool links_command(struct behind *behind, const struct passage *passage, struct call *call)
 {
 	struct spot *target = &behind->spot, *source = &behind->spot2;
-	struct statx statx;
+	struct statx statx = {.stx_mask = 0};
 	enum reason reason;
 	struct dir *dir;
 
@@ -219,14 +237,14 @@ bool links_command(struct behind *behind, const struct passage *passage, struct 
 	spot_read(behind, source, call->fd, call->path);
 	touch_name(behind, source);
 	if (target->dir)
-		queue_times(behind, target->dir);
+		queue_wanted(behind, target->dir);
 	reason = link_proof(behind, call, target, source, &statx);
 	if (reason == REASON_NONE) {
 		link_acknowledge(behind, passage, call, target, source, &statx);
 		return true;
 	}
 	plain_prepare(behind, target);
-	if (plain_make(passage, target, reason, &dir) && dir)
+	if (plain_make(passage, target, reason, link_unseen(target, &statx), &dir) && dir)
 		link_learn(behind, dir, call->fd, call->path);
 	return true;
 }
@@ -309,7 +327,7 @@ static void rename_prepare(struct behind *behind, const struct spot *spot)
 
 	touch_name(behind, spot);
 	if (spot->dir)
-		queue_times(behind, spot->dir); /* its times are about to change */
+		queue_wanted(behind, spot->dir); /* its times are about to change */
 	if (!spot->known || !behind->pending ||
 	    path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx) != 0)
 		return;
@@ -344,7 +362,7 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 		rename_prepare(behind, other);
 		rename_prepare(behind, target);
 	} else if (target->dir) {
-		queue_times(behind, target->dir);
+		queue_wanted(behind, target->dir);
 	}
 	reason = makes_proof(behind, call, target, other, &statx);
 	if (reason == REASON_NONE) {
@@ -352,7 +370,8 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 		return true;
 	}
 	plain_prepare(behind, target);
-	if (!plain_make(passage, target, reason, &dir) || !behind_root())
+	if (!plain_make(passage, target, reason, !renames && spot_is_private(target), &dir) ||
+	    !behind_root())
 		return true;
 	if (dir)
 		dir->proven[made_kind(call)] = true;

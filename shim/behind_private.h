@@ -55,6 +55,37 @@ struct command {
 	char shown[BEHIND_SHOWN]; /* the path as the program spelled it */
 };
 
+/* What a call sets of a directory, where it can be set later. */
+enum attribute_kind {
+	ATTRIBUTE_OWNER, /* the one it has: only the change time shows it */
+	ATTRIBUTE_MODE,
+	ATTRIBUTE_TIMES,
+	ATTRIBUTE_KINDS, /* none of these */
+};
+
+struct attribute {
+	enum attribute_kind kind;
+	uint32_t uid, gid;
+	mode_t mode;
+	struct timespec times[2];
+};
+
+/* Plain calls of a kind: the last that went well, and whether any did not. */
+struct attribute_proof {
+	bool proven, refused;
+	uint32_t uid, gid;
+	uint64_t mount;
+};
+
+/* To be set behind what is pending. */
+struct wanted {
+	uint8_t kinds; /* bits by enum attribute_kind */
+	uint32_t uid, gid;
+	mode_t mode;
+	struct timespec times[2];
+	char shown[BEHIND_SHOWN]; /* the directory's path as the program spelled it then */
+};
+
 struct dir {
 	struct identity identity;
 	uint64_t mount;   /* STATX_MNT_ID */
@@ -69,8 +100,7 @@ struct dir {
 	uint64_t *names; /* hashes of the names used in it */
 	uint32_t names_used, names_room;
 	struct identity linked_from; /* a plain link from there succeeded */
-	struct timespec times[2];    /* to be set again behind what is pending */
-	char shown[BEHIND_SHOWN];    /* its path as the program spelled it then */
+	struct wanted wanted;
 
 	/* Ground being emptied. */
 	struct sweep listing;
@@ -85,7 +115,6 @@ struct dir {
 	bool doomed;       /* its own removal is pending */
 	bool strange;      /* a name beyond ASCII was used: others may be equal to it */
 	bool proven[3];    /* a plain success of MADE_* */
-	bool times_wanted;
 	bool listed;       /* to its end */
 };
 
@@ -136,6 +165,7 @@ struct behind {
 	unsigned space_left;             /* commands until it is asked again */
 	uint64_t proc_device;
 	struct likeness likeness;
+	struct attribute_proof attributes[ATTRIBUTE_KINDS];
 	struct {
 		DIR *stream;
 		struct dir *dir;
@@ -154,8 +184,12 @@ struct behind {
 /* The root, or null while out. */
 struct behind *behind_root(void);
 
-/* Makes PASSAGE plainly, timed; the governor learns. */
-long command_plain(const struct passage *passage, enum reason why);
+/*
+ * Makes PASSAGE plainly, timed; the governor learns. UNSEEN: nobody else can see what it changes,
+ * so it tells the program nothing about others, and what was asked ahead stays good; what it
+ * changes itself is for ahead_changed.
+ */
+long command_plain(const struct passage *passage, enum reason why, bool unseen);
 
 /* Everything is done, and nothing is known any more. */
 void behind_forget(struct behind *behind);
@@ -211,11 +245,25 @@ bool stream_noted(const struct behind *behind, DIR *stream);
 
 /* ---- behind_attrs.c ---- */
 
-/* True if PASSAGE was made. */
+/* True if PASSAGE was acknowledged or made. */
 bool attributes_command(struct behind *behind, const struct passage *passage);
 
-/* Nothing is pending in DIR any more: its times are as the program set them. */
-void times_settle(struct dir *dir);
+/* ---- behind_wanted.c ---- */
+
+/* May ATTRIBUTE be acknowledged for DIR, which is STATX now? */
+bool wanted_proven(const struct behind *behind, const struct dir *dir,
+		   const struct attribute *attribute, const struct statx *statx);
+
+/* A plain call on that mount went well, or not. */
+void wanted_learn(struct behind *behind, uint64_t mount, const struct attribute *attribute,
+		  bool success);
+
+/* It is set behind what is pending in DIR. SHOWN: the path for a late report. */
+void wanted_add(struct dir *dir, const struct attribute *attribute, const char *shown);
+bool wanted_has(const struct dir *dir, enum attribute_kind kind);
+
+/* Nothing is pending in DIR any more. */
+void wanted_settle(struct behind *behind, struct dir *dir);
 
 /* ---- behind_touch.c ---- */
 
@@ -251,10 +299,10 @@ void command_defer(struct behind *behind, struct command *command, struct dir *d
 /* False if nothing pending is on that inode, by a hash. */
 bool queue_may_have(struct behind *behind, const struct identity *identity);
 
-/* Times that were set on DIR come before what is acknowledged next: waits if there are any. */
-void queue_times(struct behind *behind, struct dir *dir);
+/* What was set on DIR comes before what is acknowledged next: waits if there is anything. */
+void queue_wanted(struct behind *behind, struct dir *dir);
 
-/* Wait until nothing is pending in DIR (and its times are set), or anywhere. */
+/* Wait until nothing is pending in DIR (and all is set that was wanted), or anywhere. */
 void queue_wait_dir(struct behind *behind, struct dir *dir);
 void queue_wait_all(struct behind *behind);
 

@@ -267,8 +267,8 @@ static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 {
 	if (dir->head && !dir->flying && !chain_submit(behind, ring, dir))
 		behind->ready = true;
-	if (!dir->pending && dir->times_wanted)
-		times_settle(dir);
+	if (!dir->pending && dir->wanted.kinds)
+		wanted_settle(behind, dir);
 	if (dir->dead && !dir->pending && !dir->held)
 		dir_drop(behind, dir);
 }
@@ -343,14 +343,14 @@ void queue_wait_dir(struct behind *behind, struct dir *dir)
 {
 	uint64_t serial = dir->serial;
 
-	behind->ready |= dir->times_wanted;
-	while (dir->used && dir->serial == serial && (dir->pending || dir->times_wanted))
+	behind->ready |= dir->wanted.kinds != 0;
+	while (dir->used && dir->serial == serial && (dir->pending || dir->wanted.kinds))
 		queue_step(behind);
 }
 
-void queue_times(struct behind *behind, struct dir *dir)
+void queue_wanted(struct behind *behind, struct dir *dir)
 {
-	if (dir->times_wanted)
+	if (dir->wanted.kinds)
 		queue_wait_dir(behind, dir);
 }
 

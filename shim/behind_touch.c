@@ -44,7 +44,7 @@ static void touch_entry(struct behind *behind, struct dir *dir, const char *name
 {
 	const struct command *command;
 
-	if (!dir->pending && !dir->times_wanted && !dir->doomed && !dir->held)
+	if (!dir->pending && !dir->wanted.kinds && !dir->doomed && !dir->held)
 		return;
 	if (!name[0] || name_is_self(name) || !name_is_ascii(name)) {
 		queue_wait_all(behind);
@@ -70,7 +70,7 @@ void touch_name(struct behind *behind, const struct spot *spot)
 {
 	if (!behind->pending)
 		return;
-	if (!spot->known || (behind->ways && (spot->directory || strstr(spot->path, "..")))) {
+	if (!spot->known) {
 		queue_wait_all(behind);
 		return;
 	}
@@ -85,7 +85,7 @@ bool touch_inode(struct behind *behind, const struct identity *identity)
 	struct dir *dir = dir_find(behind, identity);
 	const struct command *found = NULL;
 
-	if (dir && (dir->pending || dir->times_wanted || dir->doomed)) {
+	if (dir && (dir->pending || dir->wanted.kinds || dir->doomed)) {
 		touch_doomed(behind, dir);
 		queue_wait_dir(behind, dir);
 		return true;
