@@ -193,6 +193,13 @@ static bool operand_is_name(const char *operand)
 	       operand[0] != '-';
 }
 
+const char *ahead_operand(int index)
+{
+	if (index >= operands.count)
+		return NULL;
+	return operand_is_name(operands.list[index]) ? operands.list[index] : "";
+}
+
 static void operands_take(struct ahead *ahead)
 {
 	struct sweep *sweep = sweep_oldest(ahead->sweeps);

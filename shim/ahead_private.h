@@ -101,10 +101,6 @@ struct ahead {
 	struct sweep sweeps[SWEEPS];
 };
 
-/* The one thing wanted of stdio, declared here because nothing else may be (fileno(3)). */
-struct _IO_FILE;
-int fileno(struct _IO_FILE *stream);
-
 /* ---- ahead_outside.c: while nothing is asked ahead ---- */
 
 /* The root, or null while out. */

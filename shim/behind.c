@@ -12,7 +12,6 @@
 #include "engine.h"
 #include "fence.h"
 #include "flight.h"
-#include "late.h"
 #include "leave.h"
 #include "listing.h"
 #include "names.h"
@@ -56,8 +55,6 @@ void behind_begin(void)
 	outside.samples = SAMPLES_FIRST;
 	outside.command.slow_ns = SLOW_NS;
 	outside.command.forced = outside.command.in = config.force;
-	late_begin();
-	leave_settle_with(behind_settle);
 }
 
 bool behind_needs(enum op op)

@@ -21,13 +21,12 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "together.h"
 #include "trace.h"
 #include "watch.h"
 #include "yield.h"
 
 uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden")));
-
-extern void pthread_testcancel(void) __attribute__((weak));
 
 /* What a call came to. */
 enum outcome {
@@ -36,15 +35,13 @@ enum outcome {
 	OUTCOME_ERROR,  /* the ring's negative errno, which is the call's own */
 };
 
-/* Is OP of interest by itself, statistics apart? */
-static bool op_needed(enum op op)
+/* Is OP of interest by itself, statistics apart? IN: we act for the program. */
+static bool op_needed(enum op op, bool in)
 {
-	bool in = ahead_is_in() || behind_is_in();
-
 	if (config.mode == MODE_RING)
 		return table_op_opcode(op) >= 0 || watch_needed(op);
-	return ahead_needs(op) || behind_needs(op) || leave_needs(op) || watch_needed_outside(op) ||
-	       (in && watch_needed(op));
+	return ahead_needs(op) || behind_needs(op) || together_needs(op) || leave_needs(op) ||
+	       watch_needed_outside(op) || (in && watch_needed(op));
 }
 
 static bool everything_watched(void)
@@ -52,15 +49,22 @@ static bool everything_watched(void)
 	return stats_wanted() || trace_wanted();
 }
 
+static bool is_in(void)
+{
+	return ahead_is_in() || behind_is_in();
+}
+
 void engine_arm_one(enum op op)
 {
-	ushim_armed[op] = everything_watched() || op_needed(op);
+	ushim_armed[op] = everything_watched() || op_needed(op, is_in());
 }
 
 void engine_arm(void)
 {
+	bool all = everything_watched(), in = is_in();
+
 	for (enum op op = 0; op < OP_COUNT; op++)
-		engine_arm_one(op);
+		ushim_armed[op] = all || op_needed(op, in);
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -197,8 +201,8 @@ static enum outcome call_try(enum op op, const long *arg, long *value, enum reas
 	if (reason == REASON_NONE)
 		reason = over_marshal(op, &call, arg);
 	if (reason == REASON_NONE) {
-		if (op_cancellation_point(op) && &pthread_testcancel)
-			pthread_testcancel();
+		if (op_cancellation_point(op))
+			thread_cancellation_point();
 		thread_enter(&held);
 		reason = call_run(&call, &outcome, value);
 		thread_leave(&held);
@@ -249,9 +253,11 @@ static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long 
 	bool done;
 
 	*reason = REASON_MODE;
+	together_watch(&passage);
 	if (behind_before(&passage))
 		return true;
-	done = ahead_before(&passage) || watch_before(op, sym, regs, value);
+	done = ahead_before(&passage) || together_sync(&passage) ||
+	       watch_before(op, sym, regs, value);
 	return behind_after(&passage, done);
 }
 
@@ -299,6 +305,10 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 
 	if (!process_awake())
 		return plain;
+	if (together_syncs(op) && together_sits_out() && !behind_is_in() && !trace_wanted()) {
+		stats_call(op, reason);
+		return plain; /* where an fsync costs nothing, this should not either */
+	}
 	begin = trace_wanted() ? clock_ns() : 0;
 	if (config.mode == MODE_RING) {
 		op = op == OP_SYSCALL ? op_of_syscall(regs) : op;

@@ -15,6 +15,7 @@
  *   shim/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
  *   shim/governor.c         whether that pays
+ *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/passage.c path.c   a call on its way through them; what its paths are
@@ -37,14 +38,22 @@
 #include "behind.h"
 #include "config.h"
 #include "engine.h"
+#include "late.h"
 #include "leave.h"
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
+#include "together.h"
 #include "trace.h"
 #include "watch.h"
 
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+static void settle(void)
+{
+	behind_settle();
+	together_ends();
+}
 
 /* glibc passes constructors what main gets; others (musl) pass nothing. */
 __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
@@ -54,11 +63,14 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 		return;
 	stats_open();
 	trace_open();
-	if (config.mode == MODE_RING)
+	if (config.mode == MODE_RING) {
 		thread_prepare();
-	else {
+	} else {
+		late_begin();
+		leave_settle_with(settle);
 		ahead_begin(&gnu_get_libc_version ? argc : 0, argv);
 		behind_begin();
+		together_begin();
 	}
 	engine_arm();
 	process_wake();

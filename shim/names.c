@@ -210,6 +210,33 @@ bool names_network(int fd)
 	}
 }
 
+/* btrfs writes a log of its own for each file (measured on Linux 6.18: groups take longer). */
+bool names_shares_commits(int fd)
+{
+	struct statfs statfs;
+
+	return sys(SYS_fstatfs, fd, &statfs) == 0 && statfs.f_type != BTRFS_SUPER_MAGIC;
+}
+
+bool names_alike(int fd)
+{
+	struct statfs statfs;
+
+	if (sys(SYS_fstatfs, fd, &statfs) != 0)
+		return false;
+	switch ((unsigned long)statfs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum reason names_guard(const struct call *call)
 {
 	switch (call->guard) {

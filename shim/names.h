@@ -21,6 +21,16 @@ enum reason names_guard(const struct call *call);
 /* True if FD is on a file system that waits for something by nature: a network, a daemon. */
 bool names_network(int fd);
 
+/* True if FD's file system commits several fsyncs at once where they meet. */
+bool names_shares_commits(int fd);
+
+/*
+ * True where an fsync is the same by whichever descriptor of a file. Not so on overlayfs, where
+ * a file that is written becomes another inode, and on SMB, where one that was opened for
+ * reading asks nothing of the server (fs/smb/client/file.c, cifs_fsync).
+ */
+bool names_alike(int fd);
+
 /* This process opened FD just now, by itself: nobody else can move its file position. */
 void names_opened(int fd);
 void names_closed(int fd);

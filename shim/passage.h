@@ -18,6 +18,10 @@ struct passage {
 	enum reason *reason; /* and how */
 };
 
+/* The one thing wanted of stdio, declared here because nothing else may be (fileno(3)). */
+struct _IO_FILE;
+int fileno(struct _IO_FILE *stream);
+
 /*
  * Makes the program's own call, with the depth as the program has it: a signal handler that
  * runs meanwhile, or libc calling back, is as free as without us.

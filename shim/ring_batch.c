@@ -8,19 +8,23 @@
 #include "stats.h"
 
 enum {
-	SLOTS_MOST = 64,
+	SLOTS_MOST = 128,
 	NO_FILE = -1,
 };
 
 static int slots_make(struct ring *ring, unsigned slots)
 {
 	int files[SLOTS_MOST];
+	long err;
 
 	if (slots > SLOTS_MOST)
 		slots = SLOTS_MOST;
 	for (unsigned i = 0; i < slots; i++)
 		files[i] = NO_FILE; /* an empty place, since Linux 5.5 */
-	return (int)ring_register(ring, IORING_REGISTER_FILES, files, slots);
+	do
+		err = ring_register(ring, IORING_REGISTER_FILES, files, slots);
+	while (err == -EMFILE && (slots /= 2)); /* RLIMIT_NOFILE counts here too */
+	return (int)err;
 }
 
 int ring_widen(struct ring *ring, unsigned workers, unsigned slots)
@@ -86,8 +90,26 @@ void ring_reap(struct ring *ring, ring_done *done)
 
 void ring_await(struct ring *ring, unsigned slice_ms)
 {
+	ring_await_all(ring, 1, slice_ms);
+}
+
+void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms)
+{
 	const struct __kernel_timespec slice = {.tv_sec = slice_ms / 1000,
 						.tv_nsec = slice_ms % 1000 * 1000000LL};
 
-	ring_enter(ring, 0, 1, &slice);
+	ring_enter(ring, 0, count, &slice);
+}
+
+bool ring_is_recent(const struct ring *ring)
+{
+	return ring->memory;
+}
+
+bool ring_is_at(const struct ring *ring, uintptr_t address)
+{
+	return ring && !ring->memory &&
+	       (address == (uintptr_t)ring->uring.sq.ring_ptr ||
+		address == (uintptr_t)ring->uring.cq.ring_ptr ||
+		address == (uintptr_t)ring->uring.sq.sqes);
 }

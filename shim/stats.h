@@ -26,6 +26,9 @@ enum ring_stat {
 	RING_STAT_BATCHES,   /* times questions were asked ahead together */
 	RING_STAT_LATE,      /* commands that failed after they were acknowledged */
 	RING_STAT_LATE_GONE, /* names that were to be removed and had gone */
+	RING_STAT_GROUPED, /* fsyncs started together with another */
+	RING_STAT_SPARED,  /* of these, the ones the program came for */
+	RING_STAT_GROUPS,
 	RING_STAT_COUNT,
 };
 

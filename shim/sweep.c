@@ -207,7 +207,7 @@ uint32_t sweep_at(const struct sweep *sweep, uint32_t place)
 	return sweep->walk ? sweep->walk[place] : place;
 }
 
-static uint32_t place_of(const struct sweep *sweep, uint32_t entry)
+uint32_t sweep_place(const struct sweep *sweep, uint32_t entry)
 {
 	return sweep->ranks ? sweep->ranks[entry] : entry;
 }
@@ -294,21 +294,21 @@ uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *
 	enum sweep_order found = sweep->order;
 
 	sweep->touched = ++touches;
-	*follows = last == SWEEP_NONE ? place_of(sweep, entry) == 0
-				      : place_follows(last, place_of(sweep, entry));
+	*follows = last == SWEEP_NONE ? sweep_place(sweep, entry) == 0
+				      : place_follows(last, sweep_place(sweep, entry));
 	if (*follows || before == SWEEP_NONE || sweep->reorders >= REORDERS_MOST)
-		return place_of(sweep, entry);
+		return sweep_place(sweep, entry);
 	sweep->reorders++;
 	for (enum sweep_order order = SWEEP_LISTED; !*follows && order < SWEEP_ORDERS; order++) {
 		if (order == found || !order_take(sweep, order))
 			continue;
-		*follows = place_follows(place_of(sweep, before), place_of(sweep, entry));
+		*follows = place_follows(sweep_place(sweep, before), sweep_place(sweep, entry));
 	}
 	if (!*follows && sweep->order != found)
 		order_take(sweep, found);
 	if (sweep->order != found)
 		sweep->next = sweep->fetch_next = 0;
-	return place_of(sweep, entry);
+	return sweep_place(sweep, entry);
 }
 
 size_t sweep_bytes(const struct sweep *sweep)

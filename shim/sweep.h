@@ -82,8 +82,9 @@ const char *sweep_name(const struct sweep *sweep, uint32_t entry);
 /* The entry called NAME, or SWEEP_NONE. */
 uint32_t sweep_find(const struct sweep *sweep, const char *name, size_t length);
 
-/* The entry at PLACE of the order in force. */
+/* The entry at PLACE of the order in force, and the place of an entry. */
 uint32_t sweep_at(const struct sweep *sweep, uint32_t place);
+uint32_t sweep_place(const struct sweep *sweep, uint32_t entry);
 
 /*
  * The program asked about ENTRY after LAST (a place, or SWEEP_NONE): is that the next one in

@@ -24,6 +24,14 @@ void thread_leave(const struct signals_held *held)
 	signals_release(held);
 }
 
+extern void pthread_testcancel(void) __attribute__((weak));
+
+void thread_cancellation_point(void)
+{
+	if (&pthread_testcancel)
+		pthread_testcancel();
+}
+
 static pthread_key_t death_key;
 static bool death_key_made;
 

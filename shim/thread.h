@@ -44,6 +44,9 @@ extern __thread struct thread thread_self
 void thread_enter(struct signals_held *held);
 void thread_leave(const struct signals_held *held);
 
+/* What POSIX's cancellation points do first. A caller may have nothing in flight. */
+void thread_cancellation_point(void);
+
 /*
  * To be called once, early, where rings may be used: a key of thread-specific data made among
  * the first 32 needs no memory later, so that a ring may be made inside a signal handler.

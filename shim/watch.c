@@ -20,6 +20,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "together.h"
 #include "trace.h"
 
 /* What an operation without an opcode means here. */
@@ -143,6 +144,7 @@ long watch_call_real(enum sym sym, const struct regs *regs)
 
 void watch_image_ends(const char *how)
 {
+	together_ends();
 	stats_write(how);
 	trace_write();
 }

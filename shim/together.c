@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "together_private.h"
+
+#include <errno.h>
+
+#include "clock.h"
+#include "config.h"
+#include "flight.h"
+#include "late.h"
+#include "leave.h"
+#include "names.h"
+#include "process.h"
+#include "ring.h"
+#include "signals.h"
+#include "thread.h"
+#include "watch.h"
+
+#define TOGETHER_MAGIC UINT64_C(0x746f676574686572)
+
+enum {
+	LOOK_EVERY = 64, /* calls after which completions nobody came for are looked at */
+	MS = 1000 * 1000,
+};
+
+/* Ordinary memory, so that children inherit what was learned. */
+static struct pay pay;
+static bool given_up;
+bool together_keeps; /* and ushim_armed is as for that */
+
+static struct together *root;
+
+struct together *together_root(void)
+{
+	return root && root->magic == TOGETHER_MAGIC && (root->ready || root->owed) ? root : NULL;
+}
+
+void together_begin(void)
+{
+	pay_begin(&pay, 0);
+	pay.forced = config.force;
+}
+
+bool together_wants(enum op op)
+{
+	return together_syncs(op) ? together_keeps || !given_up
+				  : together_keeps && table_op_class(op) != CLASS_QUESTION;
+}
+
+/* Arms for what is kept, or disarms where nothing is. */
+static void arm(void)
+{
+	bool wanted = together_root() != NULL;
+
+	if (wanted == together_keeps)
+		return;
+	together_keeps = wanted;
+	engine_arm();
+}
+
+/* ---- the program's own fsync, made plainly ---- */
+
+static void learn(int fd, uint64_t ns)
+{
+	struct shape shape;
+
+	if ((ns < PAY_SLOW_NS && !pay.forced) || !shape_read(fd, &shape)) {
+		next_forget();
+	} else {
+		if (shape.identity.device != pay.device) {
+			pay_begin(&pay, shape.identity.device);
+			pay.barred = !names_shares_commits(fd);
+		}
+		next_note(fd, &shape);
+	}
+	pay_plain(&pay, ns);
+}
+
+static void sync_plain(const struct passage *passage)
+{
+	uint64_t ns;
+	int saved;
+
+	*passage->value = passage_time(passage, &ns);
+	saved = errno;
+	*passage->reason = REASON_TIMED;
+	if ((int)*passage->value == 0)
+		learn((int)passage->regs->arg[0], ns);
+	errno = saved;
+}
+
+/* ---- a group ---- */
+
+static bool root_make(void)
+{
+	if (!root)
+		root = process_map_wiped(sizeof(*root));
+	if (!root)
+		return false;
+	root->magic = TOGETHER_MAGIC;
+	root->pay = &pay;
+	return true;
+}
+
+/* Files to start together now. */
+static unsigned window(void)
+{
+	unsigned most = pay.window < config.depth ? pay.window : config.depth;
+
+	return most < GROUP_MOST ? most : GROUP_MOST;
+}
+
+/* With the depth above zero. */
+static bool group_before(const struct passage *passage)
+{
+	unsigned count;
+	bool runs;
+
+	if (late_happened() || leave_begun() || !root_make())
+		return false;
+	stored_void_all(root);
+	count = next_find(root->candidates, window());
+	if (!count)
+		count = names_find(root, (int)passage->regs->arg[0], window());
+	if (count)
+		count = held_leave(root, count);
+	if (!count)
+		return false;
+	given_up = config.sqpoll_ms || !flight_begin() || !ring_knows(OPCODE_FSYNC);
+	if (!given_up && root->candidates[0].fd == OURS)
+		root->never_open |= !ring_is_recent(flight_ring());
+	runs = !given_up && (root->candidates[0].fd != OURS || !root->never_open);
+	if (runs)
+		group_run(root, passage, count);
+	candidates_close(root, count);
+	given_up |= root->owed > 0; /* a storage that fails is left to the program */
+	return runs;
+}
+
+/* True where the program's fsync was made as part of a group. */
+static bool sync_grouped(const struct passage *passage)
+{
+	int fd = (int)passage->regs->arg[0];
+	struct signals_held held;
+	struct shape shape;
+	bool done;
+
+	if (!pay_in(&pay) || !next_ready() || !process_owns_memory() ||
+	    !shape_read(fd, &shape) || shape.identity.device != pay.device)
+		return false;
+	next_note(fd, &shape);
+	if (!next_ordered())
+		return false;
+	signals_note_change(); /* a handler may have been installed unseen */
+	thread_enter(&held);
+	done = group_before(passage);
+	thread_leave(&held);
+	return done;
+}
+
+/* ---- what is kept, and the program comes for it ---- */
+
+/*
+ * The program's own fsync, of a file that was synced already. No handler runs meanwhile: it
+ * might come for the same completion.
+ */
+static void sync_again(struct together *together, const struct passage *passage)
+{
+	uint64_t before = clock_ns();
+	int saved;
+
+	*passage->value = watch_call_real(passage->sym, passage->regs);
+	saved = errno;
+	*passage->reason = REASON_WARMED;
+	together->spent_ns += clock_ns() - before;
+	errno = saved;
+}
+
+/* The kernel says so once, and may have said it to us. */
+static void sync_owed(struct together *together, const struct passage *passage,
+		      struct stored *stored)
+{
+	int err;
+
+	sync_again(together, passage);
+	err = stored_tell_call(together, stored, (int)passage->regs->arg[0],
+			       (int)*passage->value == 0);
+	if (err) {
+		*passage->value = -1;
+		errno = err;
+	}
+}
+
+/* True where the call was answered or made. With the depth above zero. */
+static bool sync_kept(struct together *together, const struct passage *passage)
+{
+	int fd = (int)passage->regs->arg[0];
+	bool data_only = passage->op == OP_FDATASYNC;
+	struct stored *stored;
+	struct shape shape;
+
+	if (!shape_read(fd, &shape))
+		return false;
+	stored = stored_find(together, fd, &shape);
+	if (!stored)
+		return false;
+	if (stored->state == STORED_OWED) {
+		sync_owed(together, passage, stored);
+		return true;
+	}
+	if (!stored_good(together, stored, &shape, data_only))
+		return false;
+	stored_take(together, stored);
+	next_note(fd, &shape);
+	if (config.mode == MODE_STRICT) {
+		sync_again(together, passage);
+	} else {
+		*passage->value = 0;
+		*passage->reason = REASON_ANSWERED;
+	}
+	return true;
+}
+
+static bool sync_before(const struct passage *passage)
+{
+	struct together *together = together_root();
+	struct signals_held held;
+	bool done;
+
+	if (together && process_owns_memory()) {
+		thread_enter(&held);
+		done = sync_kept(together, passage);
+		thread_leave(&held);
+		if (done)
+			return true;
+	}
+	if (given_up || pay_sits_out(&pay))
+		return false;
+	if (!sync_grouped(passage))
+		sync_plain(passage);
+	return true;
+}
+
+/* ---- every other call, while something is kept ---- */
+
+static void age_look(struct together *together)
+{
+	if (++together->looked % LOOK_EVERY)
+		return;
+	if (clock_ns() - together->begun_ns > (uint64_t)config.stale_ms * MS)
+		stored_void_all(together);
+}
+
+/* glibc 2.32. Of asynchronous I/O and the like libc makes its threads itself. */
+extern char __libc_single_threaded __attribute__((weak));
+
+static bool alone(void)
+{
+	return !process_threaded() && !ring_ceded() &&
+	       (!&__libc_single_threaded || __libc_single_threaded);
+}
+
+static void give_up(void)
+{
+	given_up = true;
+	if (together_root())
+		stored_void_all(root);
+}
+
+static void watch_kept(struct together *together, const struct passage *passage)
+{
+	if (!alone())
+		give_up();
+	else if (thread_self.depth > 1)
+		stored_void_all(together); /* libc calling back, whatever for */
+	else if (process_owns_memory())
+		void_before(together, passage);
+	age_look(together);
+}
+
+void together_watch(const struct passage *passage)
+{
+	struct signals_held held;
+
+	if (!together_keeps || (together_syncs(passage->op) && !thread_self.depth))
+		return;
+	thread_enter(&held);
+	if (together_root()) /* not in a forked child */
+		watch_kept(root, passage);
+	arm();
+	thread_leave(&held);
+}
+
+bool together_sits_out(void)
+{
+	return pay_sits_out(&pay) && !together_keeps;
+}
+
+bool together_sync(const struct passage *passage)
+{
+	bool done;
+
+	if (!together_syncs(passage->op) || thread_self.depth)
+		return false;
+	if (!alone())
+		give_up();
+	if (given_up && !together_keeps)
+		return false;
+	thread_cancellation_point();
+	done = sync_before(passage);
+	arm();
+	return done;
+}
+
+void together_ends(void)
+{
+	struct together *together = process_filter_noted() ? NULL : together_root();
+
+	if (together && process_owns_memory())
+		stored_tell_all(together);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files the program has closed, and will open again to sync them. The evidence is that it does
+ * so by the same number each time; their order in their directory (as listed, by inode or by
+ * name), or on the command line; and that each was changed before the one before it was synced:
+ * a program that writes and syncs file after file has nothing ready yet. Nothing is remembered
+ * from when they were written.
+ */
+#include "together_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "ahead.h"
+#include "names.h"
+#include "sys.h"
+
+enum {
+	/*
+	 * With workers a process's table of descriptors has several users. It has room for 64 at
+	 * first, and growing it then waits for an RCU grace period, some 10 ms (Linux 6.18,
+	 * expand_fdtable).
+	 */
+	AT_ONCE = 32,
+	TABLE_FIRST = 64,
+	ENTRIES_MOST = 4096,   /* bigger directories are not listed for this */
+	SKIPS_MOST = 4,        /* files in the order that do not fit, in a row */
+	RECENT_S = 60,         /* files changed so long before those synced are not waiting */
+	RELIST_EVERY = 16,     /* entries to a listing: so many fsyncs are worth another one */
+	VAIN_MOST = 4,         /* looks that found nothing, in a row, before */
+	VAIN_EVERY = 32,       /* only one fsync in so many is looked behind */
+	OPERANDS_LOOKED = 16,  /* for the one that was synced */
+};
+
+/* ---- candidates ---- */
+
+/*
+ * True if what NAME in DIRECTORY leads to may be synced ahead, behind COUNT others; it is open
+ * then (O_PATH).
+ */
+static bool candidate_open(int directory, const char *name, int flags,
+			   struct candidate *candidates, unsigned count)
+{
+	long fd = sys(SYS_openat, directory, name, O_PATH | O_CLOEXEC | flags);
+	struct candidate *candidate = &candidates[count];
+
+	if (fd < 0)
+		return false;
+	*candidate = (struct candidate){.fd = OURS, .path_fd = (int)fd};
+	descriptor_link((int)fd, candidate->link);
+	if (fd < TABLE_FIRST && shape_read((int)fd, &candidate->shape) &&
+	    next_fits(candidates, count))
+		return true;
+	sys(SYS_close, fd);
+	return false;
+}
+
+/* ---- the command line ---- */
+
+static bool operand_is(const char *operand, const struct identity *identity)
+{
+	struct statx statx;
+	struct identity found;
+
+	if (path_statx(AT_FDCWD, operand, 0, STATX_INO, &statx) != 0)
+		return false;
+	found = identity_of(&statx);
+	return identity_same(&found, identity);
+}
+
+/* The two that were synced last are these? */
+static bool operands_synced(const char *before, const char *newest)
+{
+	return before && newest && operand_is(before, &next_newest(1)->identity) &&
+	       operand_is(newest, &next_newest(0)->identity);
+}
+
+/* Behind the operands that were synced last come the next. */
+static unsigned operands_find(struct candidate *candidates, unsigned most)
+{
+	static int at; /* the operand that was synced before the newest; -1: it was none */
+	const char *operand;
+	unsigned count = 0;
+	int first = at;
+
+	if (at < 0)
+		return 0;
+	while (at - first < OPERANDS_LOOKED &&
+	       !operands_synced(ahead_operand(at), ahead_operand(at + 1)))
+		at++;
+	if (at - first == OPERANDS_LOOKED) {
+		at = -1;
+		return 0;
+	}
+	while (count < most && (operand = ahead_operand(at + 2 + (int)count)) &&
+	       candidate_open(AT_FDCWD, operand, 0, candidates, count))
+		count++;
+	return count;
+}
+
+/* ---- directories ---- */
+
+static bool list_buffer(struct sweep *sweep, const char *buffer, long length)
+{
+	for (long at = 0; at < length;) {
+		const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+
+		if (sweep->count >= ENTRIES_MOST)
+			return false;
+		if (entry->d_type == DT_REG &&
+		    !sweep_add(sweep, entry->d_name, strlen(entry->d_name), entry->d_ino, DT_REG))
+			return false;
+		at += entry->d_reclen;
+	}
+	return true;
+}
+
+static bool list_into(struct together *together, int fd)
+{
+	bool room = true;
+	long length = 1;
+
+	while (room && length > 0) {
+		length = sys(SYS_getdents64, fd, together->text, TEXT_SIZE);
+		room = list_buffer(&together->listed, together->text, length);
+	}
+	return room && length == 0;
+}
+
+static uint32_t entry_of(const struct sweep *sweep, uint64_t inode)
+{
+	for (uint32_t entry = 0; entry < sweep->count; entry++)
+		if (sweep->entries[entry].inode == inode)
+			return entry;
+	return SWEEP_NONE;
+}
+
+/* The directory FD's file was opened in, by the name the kernel has for it. */
+static bool directory_path(int fd, char *path, size_t room)
+{
+	char link[LINK_SIZE];
+	size_t length;
+	long got;
+
+	descriptor_link(fd, link);
+	got = sys(SYS_readlink, link, path, room - 1);
+	if (got <= 0)
+		return false;
+	path[got] = '\0';
+	path_split(path, &length);
+	path[length] = '\0';
+	return length > 0;
+}
+
+/* To be listed; not where the close would take a lock of this process's away. */
+static long directory_open(struct together *together, const char *path)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	struct identity identity;
+	struct statx statx;
+	long dir;
+
+	if (path_statx(AT_FDCWD, path, 0, STATX_INO, &statx) != 0)
+		return -ENOENT;
+	identity = identity_of(&statx);
+	if (held_is_locked(together, &identity))
+		return -EACCES;
+	dir = sys(SYS_openat, AT_FDCWD, path, flags | O_NOATIME);
+	return dir == -EPERM ? sys(SYS_openat, AT_FDCWD, path, flags) : dir;
+}
+
+/* Lists the directory of what is being synced through FD, if that was not done lately. */
+static bool directory_list(struct together *together, int fd)
+{
+	struct sweep *sweep = &together->listed;
+	char path[SWEEP_PREFIX_MOST];
+	bool listed;
+	long dir;
+
+	if (!directory_path(fd, path, sizeof(path)))
+		return false;
+	if (sweep->used && !strcmp(sweep->prefix, path) &&
+	    next_noted() - together->listed_at < 1 + sweep->count / RELIST_EVERY)
+		return false;
+	dir = directory_open(together, path);
+	if (dir < 0)
+		return false;
+	sweep_begin(sweep, &together->listed_bytes);
+	memcpy(sweep->prefix, path, sizeof(path));
+	together->listed_at = next_noted();
+	listed = list_into(together, (int)dir);
+	sys(SYS_close, dir);
+	return listed;
+}
+
+/* True where what was synced last stands in an order of the listing; *PLACE is where. */
+static bool listing_follows(struct sweep *sweep, uint32_t *place)
+{
+	uint32_t entry = entry_of(sweep, next_newest(0)->identity.inode);
+	uint32_t before = entry_of(sweep, next_newest(1)->identity.inode);
+	bool follows = false;
+
+	if (entry == SWEEP_NONE || before == SWEEP_NONE)
+		return false;
+	*place = sweep_follow(sweep, entry, sweep_place(sweep, before), &follows);
+	return follows;
+}
+
+/* Changed not long before those that are being synced. */
+static bool shape_recent(const struct shape *shape)
+{
+	return shape->changed.tv_sec + RECENT_S >= next_newest(1)->changed.tv_sec;
+}
+
+static unsigned listing_find(struct together *together, uint32_t place,
+			     struct candidate *candidates, unsigned most)
+{
+	const struct sweep *sweep = &together->listed;
+	long dir = sys(SYS_openat, AT_FDCWD, sweep->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	unsigned count = 0;
+
+	for (int skipped = 0; dir >= 0 && count < most && skipped < SKIPS_MOST;) {
+		struct candidate *candidate = &candidates[count];
+
+		if (++place >= sweep->count)
+			break;
+		skipped++;
+		if (!candidate_open((int)dir, sweep_name(sweep, sweep_at(sweep, place)),
+				    O_NOFOLLOW, candidates, count))
+			continue;
+		if (!shape_recent(&candidate->shape)) {
+			sys(SYS_close, candidate->path_fd);
+			continue;
+		}
+		skipped = 0;
+		count++;
+	}
+	if (dir >= 0)
+		sys(SYS_close, dir);
+	return count;
+}
+
+static unsigned directory_find(struct together *together, int fd, struct candidate *candidates,
+			       unsigned most)
+{
+	uint32_t place;
+
+	if (!listing_follows(&together->listed, &place) &&
+	    !(directory_list(together, fd) && listing_follows(&together->listed, &place)))
+		return 0;
+	return listing_find(together, place, candidates, most);
+}
+
+unsigned names_find(struct together *together, int fd, unsigned most)
+{
+	static unsigned vain;
+	unsigned count = 0;
+
+	if (!next_reopens() || together->never_open || (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) ||
+	    !names_alike(fd))
+		return 0;
+	most = most < AT_ONCE ? most : AT_ONCE;
+	if (next_changed_before(TRAIL - 1))
+		count = operands_find(together->candidates, most);
+	if (!count && next_changed_before(TRAIL))
+		count = directory_find(together, fd, together->candidates, most);
+	vain = count ? 0 : vain + 1;
+	return count;
+}

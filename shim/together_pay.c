@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "together_pay.h"
+
+enum {
+	COST_WEIGHT = 4, /* a new cost counts one fourth, */
+	COST_CLIP = 4,   /* and as no more than four times what was known */
+};
+
+static void pay_leave(struct pay *pay)
+{
+	pay->slow = pay->fast = pay->vain = 0;
+	pay->cost_ns = 0;
+	pay->window = PAY_WINDOW_FIRST;
+	pay->sentence = pay->sentence ? pay->sentence * 2 : PAY_SENTENCE_FIRST;
+	if (pay->sentence > PAY_SENTENCE_MOST)
+		pay->sentence = PAY_SENTENCE_MOST;
+	pay->sitting = pay->sentence;
+}
+
+void pay_begin(struct pay *pay, uint64_t device)
+{
+	*pay = (struct pay){
+		.device = device,
+		.window = PAY_WINDOW_FIRST,
+		.forced = pay->forced,
+	};
+}
+
+bool pay_sits_out(struct pay *pay)
+{
+	if (pay->forced || !pay->sitting)
+		return false;
+	pay->sitting--;
+	return true;
+}
+
+void pay_plain(struct pay *pay, uint64_t ns)
+{
+	if (ns < PAY_SLOW_NS) {
+		pay->slow = 0;
+		if (++pay->fast >= PAY_DISPROOF && !pay->forced)
+			pay_leave(pay);
+		return;
+	}
+	pay->fast = 0;
+	if (pay->barred && !pay->forced) {
+		pay->sitting = PAY_SENTENCE_MOST;
+		return;
+	}
+	pay->slow++;
+	if (pay->cost_ns && ns > pay->cost_ns * COST_CLIP)
+		ns = pay->cost_ns * COST_CLIP;
+	pay->cost_ns = pay->cost_ns ? (pay->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT : ns;
+}
+
+bool pay_in(const struct pay *pay)
+{
+	return pay->forced || pay->slow >= PAY_PROOF;
+}
+
+void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most)
+{
+	if (!pay->forced && ns * 5 > pay->cost_ns * used * 4) {
+		if (++pay->vain >= PAY_VAIN)
+			pay_leave(pay);
+		return;
+	}
+	pay->vain = 0;
+	pay->sentence = 0;
+	pay->window *= PAY_WINDOW_GROWTH;
+	if (pay->window > most)
+		pay->window = most;
+}

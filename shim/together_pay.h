@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * together_pay: decides from measured cost whether fsyncs are started together. Pure: no
+ * system calls, no clock, no global state.
+ *
+ * It starts outside and goes in when plain fsyncs waited for something several times in a row.
+ * A group has to take clearly less time for each file the program came for than plain fsyncs
+ * did; after two that do not, plain ones are all there is for a while, longer each time.
+ */
+#ifndef USHIM_TOGETHER_PAY_H
+#define USHIM_TOGETHER_PAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pay {
+	uint64_t device;   /* what is known here is about this file system */
+	uint64_t cost_ns;  /* recent cost of a plain fsync; 0: none seen */
+	unsigned slow;     /* slow ones in a row */
+	unsigned fast;     /* fast ones in a row */
+	unsigned vain;     /* groups in a row that did not pay */
+	unsigned window;   /* files to start together */
+	unsigned sentence; /* plain fsyncs to sit out after a mistake: doubles */
+	unsigned sitting;  /* plain fsyncs still to sit out */
+	bool barred;       /* nothing to be gained on this file system */
+	bool forced;       /* USHIM_FORCE: in, whatever is measured */
+};
+
+enum {
+	PAY_SLOW_NS = 40 * 1000, /* a plain fsync from here on waited for something */
+	PAY_PROOF = 2,           /* slow ones in a row before going in */
+	PAY_DISPROOF = 3,        /* fast ones in a row before sitting out */
+	PAY_VAIN = 2,            /* groups in a row that did not pay before sitting out */
+	PAY_WINDOW_FIRST = 8,
+	PAY_WINDOW_GROWTH = 8,
+	PAY_SENTENCE_FIRST = 32,
+	PAY_SENTENCE_MOST = 1024,
+};
+
+/* Everything anew, for DEVICE. */
+void pay_begin(struct pay *pay, uint64_t device);
+
+/* True while fsyncs are neither to be timed nor grouped; counts one. */
+bool pay_sits_out(struct pay *pay);
+
+/* A plain fsync took NS. */
+void pay_plain(struct pay *pay, uint64_t ns);
+
+/* True if groups are worth starting. */
+bool pay_in(const struct pay *pay);
+
+/*
+ * A group, and whatever fsyncs the program made itself of its files, took NS altogether; the
+ * program came for USED of its files. MOST is the limit of the window.
+ */
+void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most);
+
+#endif

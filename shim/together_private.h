@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * together_private: what the files of the together module share.
+ */
+#ifndef USHIM_TOGETHER_PRIVATE_H
+#define USHIM_TOGETHER_PRIVATE_H
+
+#include <sys/stat.h>
+
+#include "flight.h"
+#include "path.h"
+#include "sweep.h"
+#include "together.h"
+#include "together_pay.h"
+
+enum {
+	GROUP_MOST = FLIGHT_SYNCS, /* files started together; bits of 64 */
+	NUMBERS = 64,    /* descriptors that may be known to be new */
+	OURS = -1,       /* for a descriptor's number: a direct one of the ring */
+	LINK_SIZE = 32,  /* "/proc/self/fd/..." */
+	TRAIL = 3,       /* durability points looked back at */
+	TEXT_SIZE = 16 * 1024,
+};
+
+/* What a write, and any other change of an inode, changes. */
+struct shape {
+	struct identity identity;
+	mode_t mode;
+	uint64_t size;
+	struct statx_timestamp modified, changed;
+};
+
+/* False where FD is no regular file or directory. */
+bool shape_read(int fd, struct shape *shape);
+bool shape_same(const struct shape *a, const struct shape *b);
+
+/* A file that is likely to be synced next. Of a group's, all are OURS or none is. */
+struct candidate {
+	struct shape shape;
+	int fd;               /* the program's, or OURS: */
+	int path_fd;          /* then it is opened from here (O_PATH), */
+	char link[LINK_SIZE]; /* spelled so */
+};
+
+enum stored_state {
+	STORED_FREE,
+	STORED_FLYING,
+	STORED_READY, /* success, for the program to come for */
+	STORED_OWED,  /* a failure, which the program has to be told whatever happens to the file */
+};
+
+/* A completion. */
+struct stored {
+	uint8_t state;
+	int fd; /* through which the fsync was made, or OURS */
+	int path_fd;
+	int result;
+	bool told; /* the failure, through another descriptor than this one's */
+	struct shape shape;  /* when it was started */
+	char path[PATH_MAX]; /* of a failure; memory that is never touched otherwise */
+};
+
+/* In wiped memory: a forked child starts without. */
+struct together {
+	uint64_t magic;
+	unsigned queued, flying; /* entries of the ring */
+	uint64_t slots;          /* direct descriptors that are open */
+	uint64_t old_numbers;    /* descriptors that were there when the group was started */
+	unsigned ready, owed; /* completions in these states */
+	bool data_only; /* the group's are fdatasyncs */
+	uint64_t begun_ns, spent_ns; /* the group's start; what it and its files' own fsyncs took */
+	unsigned used;  /* of the group, the ones the program came for */
+	unsigned looked; /* calls since the age was looked at */
+	struct pay *pay;
+	struct stored stored[GROUP_MOST];
+	struct candidate candidates[GROUP_MOST];
+	char text[TEXT_SIZE]; /* of /proc, while it is read */
+	struct sweep listed;  /* the directory whose files are being synced */
+	size_t listed_bytes;
+	bool never_open;      /* files the program has closed: their slots lag, or met a lease */
+	unsigned listed_at;   /* how many fsyncs had been noted then */
+};
+
+/* ---- together.c ---- */
+
+/* The root, or null while nothing is kept. */
+struct together *together_root(void);
+
+/* ---- together_stored.c ---- */
+
+/* "/proc/self/fd/FD": leads to the very file, whatever its name is by now. */
+void descriptor_link(int fd, char link[LINK_SIZE]);
+
+/* Failures nobody came for are told now (late.h). */
+void stored_tell_all(struct together *together);
+
+/* Which descriptors the program has, behind a group with files of ours. */
+void stored_number_look(struct together *together);
+
+/* ---- together_group.c ---- */
+
+/* Starts fsyncs of the first COUNT candidates, makes the program's own, waits for all. */
+void group_run(struct together *together, const struct passage *passage, unsigned count);
+
+/* The COUNT candidates, one at least, are needed no more. */
+void candidates_close(struct together *together, unsigned count);
+
+/* The completion that is about descriptor FD, whose inode has SHAPE; or null. */
+struct stored *stored_find(struct together *together, int fd, const struct shape *shape);
+
+/* True if STORED is the answer to an fsync (or fdatasync) of a file with SHAPE now. */
+bool stored_good(const struct together *together, const struct stored *stored,
+		 const struct shape *shape, bool data_only);
+
+/* The program came for it. */
+void stored_take(struct together *together, struct stored *stored);
+
+/*
+ * The failure belongs to a call about descriptor FD, which was MADE by itself with success or
+ * not. Returns the errno it has to fail with, or 0 for its own result.
+ */
+int stored_tell_call(struct together *together, struct stored *stored, int fd, bool made);
+
+/* Completions are void: of directories, of one inode, of descriptor FD about to be closed, all. */
+void stored_void_directories(struct together *together);
+void stored_void(struct together *together, const struct identity *identity);
+void stored_close(struct together *together, int fd);
+void stored_void_all(struct together *together);
+
+/* ---- together_next.c ---- */
+
+/* FD, whose inode has SHAPE, is being synced. */
+void next_note(int fd, const struct shape *shape);
+void next_forget(void);
+
+/* How many were noted, ever; and the newest of them (0), and the one before (1). */
+unsigned next_noted(void);
+const struct shape *next_newest(unsigned back);
+
+/* False where the next one cannot be part of an order. */
+bool next_ready(void);
+
+/* True if the two newest were open by the same number, one after the other. */
+bool next_reopens(void);
+
+/* True if what was noted may be part of one. */
+bool next_ordered(void);
+
+/* True if each of the COUNT newest was changed before the one before it was synced. */
+bool next_changed_before(unsigned count);
+
+/* True if the last of COUNT + 1 candidates is like the files that are synced, and none of them. */
+bool next_fits(const struct candidate *candidates, unsigned count);
+
+/* What is likely to be synced after what was noted last: at most MOST. */
+unsigned next_find(struct candidate *candidates, unsigned most);
+
+/* ---- together_names.c ---- */
+
+/* The same for files that are not open, into TOGETHER. FD is the one being synced. */
+unsigned names_find(struct together *together, int fd, unsigned most);
+
+/* ---- together_held.c ---- */
+
+/*
+ * Of COUNT candidates leaves those that cannot be written without a call that could be seen,
+ * and nobody has a lock on; returns how many.
+ */
+unsigned held_leave(struct together *together, unsigned count);
+
+/* True unless it is known that nobody has a lock on IDENTITY. */
+bool held_is_locked(struct together *together, const struct identity *identity);
+
+/* ---- together_void.c ---- */
+
+/* What PASSAGE, no durability point, does to what is kept. */
+void void_before(struct together *together, const struct passage *passage);
+
+#endif

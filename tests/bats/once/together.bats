@@ -1,0 +1,258 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Fsyncs started together with the one before them. Random programs (tests/prog/syncs.c) change
+# files in every way there is and make them durable; slowfs's log of requests is the witness.
+# USHIM_TEST_SYNCS=N runs N programs where 24 are run otherwise. Of what else could be noticed,
+# locks, leases, who has a file open, tests/prog/together-contract.c is the witness.
+
+load ../common
+
+SYNCS=$PROG/syncs
+PROGRAMS=${USHIM_TEST_SYNCS:-24}
+
+setup() {
+    WORK=$BATS_TEST_TMPDIR
+    MARKS=$WORK/marks LOG=$WORK/log RECORD=$WORK/record
+    export USHIM_STALE_MS=60000 # however busy this machine is
+}
+
+teardown() {
+    unmount || umount -l "$WORK/slow"
+}
+
+# A ring's workers end behind the back of their process: the mount may be busy for a moment.
+unmount() {
+    for _ in {1..50}; do
+        mountpoint -q "$WORK/slow" || return 0
+        umount "$WORK/slow" 2>/dev/null && return
+        sleep 0.1
+    done
+    return 1
+}
+
+requires_slow() {
+    requires fuse
+    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
+}
+
+# mounted OPTION...: storage in $WORK/slow, where fsync waits.
+mounted() {
+    mkdir -p "$WORK/back" "$WORK/slow"
+    "$BUILD/slowfs" --delay=0,fsync:200us "$@" "$WORK/back" "$WORK/slow"
+}
+
+# slow OPTION...: the same, with a log, and the kernel writes behind.
+slow() {
+    requires uring
+    requires_slow
+    mounted --writeback --log="$LOG" "$@"
+}
+
+# programs MODE FIRST COUNT [cheat]: so many random programs, one after another.
+programs() {
+    local seed
+    for ((seed = $2; seed < $2 + $3; seed++)); do
+        mkdir "$WORK/slow/$seed"
+        USHIM_STATS=$RECORD shim_in "$1" timeout 60 "$SYNCS" run "$seed" "$WORK/slow/$seed" \
+            "$MARKS" "${@:4}" || fail "program $seed failed in $1"
+        rm -r "$WORK/slow/${seed:?}"
+    done
+}
+
+# in_play LEAST: so many fsyncs were started together, and so many the program came for.
+in_play() {
+    local sum
+    sum=$(grep -o '"grouped_used":[0-9]*' "$RECORD" | awk -F: '{ sum += $2 } END { print sum + 0 }')
+    [ "$sum" -ge "$1" ] || fail "only $sum fsyncs were started together"
+}
+
+# holds MODE FIRST COUNT LEAST: the storage had done what the programs were told.
+holds() {
+    programs "$1" "$2" "$3"
+    "$SYNCS" check "$LOG" "$MARKS" >&2
+    in_play "$4"
+}
+
+@test "C7: a change in any way after the file was synced ahead of the program is synced again" {
+    slow
+    mkdir "$WORK/slow/each"
+    USHIM_STATS=$RECORD shim_in auto-forced "$SYNCS" each "$WORK/slow/each" "$MARKS"
+    "$SYNCS" check "$LOG" "$MARKS" >&2
+    in_play 200
+}
+
+@test "C7: every fsync that returned success was made by the storage after the last change" {
+    slow
+    holds auto-forced 1000 "$PROGRAMS" $((PROGRAMS * 5))
+}
+
+@test "C7: the same where the governor decides, and in strict mode" {
+    slow
+    programs auto 2000 $((PROGRAMS / 2))
+    holds strict-forced 3000 $((PROGRAMS / 2)) $((PROGRAMS * 2))
+}
+
+@test "C7: the same where the kernel writes at once" {
+    requires uring
+    requires_slow
+    mounted --log="$LOG"
+    holds auto-forced 4000 $((PROGRAMS / 2)) $((PROGRAMS * 2))
+}
+
+@test "C7: every command acknowledged before is executed when an fsync returns" {
+    slow --delay=link:2ms
+    mkdir "$WORK/slow/links"
+    USHIM_BEHIND=1 USHIM_STATS=$RECORD shim_in auto-forced "$SYNCS" links "$WORK/slow/links" "$MARKS"
+    "$SYNCS" check "$LOG" "$MARKS" >&2
+    grep -q '"LINK":{[^}]*"deferred"' "$RECORD" || fail "no link was acknowledged early"
+}
+
+@test "C7: what a killed program was told had been done" {
+    slow
+    local seed
+    for seed in 5001 5002 5003 5004; do
+        mkdir "$WORK/slow/$seed"
+        shim_in auto-forced timeout -s KILL "0.0$((seed % 10))" \
+            "$SYNCS" run "$seed" "$WORK/slow/$seed" "$MARKS" || :
+    done
+    "$SYNCS" check "$LOG" "$MARKS" >&2
+}
+
+# caught: by the check.
+caught() {
+    run "$SYNCS" check "$LOG" "$MARKS"
+    [ "$status" -eq 1 ] || fail "$output"
+    [[ $output == *broken:* ]]
+}
+
+@test "C7: a program that leaves out every seventh fsync is caught by this check" {
+    slow
+    programs off 1 3 cheat
+    caught
+}
+
+@test "C7: a library that answers for files it has synced before is caught by this check" {
+    slow
+    requires cc
+    cc -shared -fPIC -x c -o "$WORK/liar.so" - <<'EOF'
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int fsync(int fd)
+{
+    static char synced[1 << 16];
+    struct stat stat;
+    if (fstat(fd, &stat) || synced[stat.st_ino & 0xffff]++ % 4 != 2)
+        return syscall(SYS_fsync, fd);
+    return 0;
+}
+EOF
+    local seed
+    for seed in 1 2 3; do
+        mkdir "$WORK/slow/$seed"
+        LD_PRELOAD=$WORK/liar.so "$SYNCS" run "$seed" "$WORK/slow/$seed" "$MARKS"
+    done
+    caught
+}
+
+# told MODE OPTION...: what became of fsyncs of a storage where something fails, a line a file.
+told() {
+    rm -rf "$WORK/back"
+    rm -f "$RECORD"
+    mounted "${@:2}"
+    USHIM_STATS=$RECORD shim_in "$1" "$SYNCS" errors "$WORK/slow" 2>&1 | sort
+    unmount
+}
+
+# told_the_same OPTION...: as plainly; which of the files it hits is the storage's to choose.
+told_the_same() {
+    local mode plain
+    plain=$(told off "$@")
+    [[ $plain == *E[IN]O* ]] || fail "nothing failed: $plain"
+    for mode in auto-forced strict-forced; do
+        [ "$(told "$mode" "$@")" = "$plain" ] || fail "in $mode other failures than $plain"
+        in_play 1
+    done
+}
+
+@test "C7: a failure is told once, by the program's own call" {
+    requires uring
+    requires_slow
+    told_the_same --fail=fsync:5:EIO
+    told_the_same --fail=fsync:3:ENOSPC
+    told_the_same --fail=fsync:9:EIO
+}
+
+@test "C7: to each open file once, where the failure is the kernel's to remember" {
+    requires uring
+    requires_slow
+    told_the_same --writeback --fail=write:6:EIO
+    told_the_same --writeback --fail=write:8:ENOSPC
+}
+
+@test "C6: a failure no call of the program collects is told late" {
+    requires uring
+    requires_slow
+    mounted --fail=fsync:5+:EIO
+    run shim_in auto-forced "$SYNCS" few "$WORK/slow"
+    echo "$output" >&2
+    [ "$status" -eq 1 ]
+    [[ $output == *"ushim: fsync '$WORK/slow/f"*"': Input/output error (reported late)"* ]]
+}
+
+# notices_nothing WHAT [grouped]: a program that looks closely (tests/prog/together-contract.c).
+notices_nothing() {
+    local status=0
+    mkdir -p "$WORK/near"
+    "$PROG/together-contract" "$1" "$WORK/near" || skip "requires $1 on $WORK"
+    USHIM_STATS=$RECORD shim_in auto-forced "$PROG/together-contract" "$1" "$WORK/near" || status=$?
+    [ "$status" -eq 0 ] || fail "$1 was noticed"
+    [ -z "${2:-}" ] || in_play 1
+}
+
+@test "C8: a file synced ahead of the program can be executed at once" {
+    requires uring
+    notices_nothing exec grouped
+}
+
+@test "C8: nobody has a file open that was synced ahead of the program" {
+    requires uring
+    notices_nothing flock grouped
+    notices_nothing lease grouped
+}
+
+@test "C8: nor one that the program opens again" {
+    requires uring
+    notices_nothing reopened
+}
+
+@test "C8: locks stay, and leases are not broken" {
+    requires uring
+    notices_nothing posix
+    notices_nothing directory
+    notices_nothing holder
+}
+
+@test "C9: where an fsync costs nothing nothing is started" {
+    requires uring
+    [ "$(stat -f -c %T /dev/shm)" = tmpfs ] || skip "requires tmpfs in /dev/shm"
+    local near
+    near=$(mktemp -d /dev/shm/ushim.XXXXXX)
+    USHIM_STATS=$RECORD shim_in auto "$PROG/together-contract" flock "$near"
+    rm -r "$near"
+    grep -q '"rings":0,.*"grouped":0,' "$RECORD"
+}
+
+@test "C9: a log that is synced again and again drags nothing along" {
+    slow
+    USHIM_STATS=$RECORD shim_in auto-forced "$SYNCS" log "$WORK/slow"
+    grep -q '"grouped":0,' "$RECORD"
+}
+
+@test "C10: without io_uring fsyncs are the program's own" {
+    requires_slow
+    mounted --log="$LOG"
+    mkdir "$WORK/slow/each"
+    "$PROG/refuse-uring" env USHIM_FORCE=1 LD_PRELOAD="$LIB" "$SYNCS" each "$WORK/slow/each" "$MARKS"
+    "$SYNCS" check "$LOG" "$MARKS" >&2
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * together: when starting fsyncs together goes in and out, driven by costs as storages have
+ * them; and which files are left alone.
+ */
+#include "together_private.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "check.h"
+
+enum {
+	US = 1000,
+	MS = 1000 * US,
+	DEPTH = 64,
+};
+
+static struct pay fresh(void)
+{
+	struct pay pay = {0};
+
+	pay_begin(&pay, 1);
+	return pay;
+}
+
+/* Of COUNT fsyncs of NS each, how many were even timed. */
+static unsigned timed(struct pay *pay, unsigned count, uint64_t ns)
+{
+	unsigned looked = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (pay_sits_out(pay))
+			continue;
+		looked++;
+		pay_plain(pay, ns);
+	}
+	return looked;
+}
+
+static void fast_ones_are_left_alone(void)
+{
+	struct pay pay = fresh();
+
+	CHECK(timed(&pay, 10000, 300) < 10000 / 100);
+	CHECK(!pay_in(&pay));
+}
+
+static void two_slow_ones_take_in(void)
+{
+	struct pay pay = fresh();
+
+	pay_plain(&pay, 150 * US);
+	CHECK(!pay_in(&pay));
+	pay_plain(&pay, 150 * US);
+	CHECK(pay_in(&pay));
+}
+
+static void one_fast_one_between_does_not(void)
+{
+	struct pay pay = fresh();
+
+	for (unsigned i = 0; i < 100; i++) {
+		pay_plain(&pay, 150 * US);
+		CHECK(!pay_in(&pay));
+		pay_plain(&pay, 300);
+	}
+}
+
+/* Groups as large as the window, of which the program comes for all. */
+static uint64_t group_of(struct pay *pay, uint64_t each)
+{
+	uint64_t ns = (pay->window + 1) * each;
+
+	pay_group(pay, pay->window + 1, ns, DEPTH);
+	return ns;
+}
+
+static void groups_that_pay_grow_to_the_depth(void)
+{
+	struct pay pay = fresh();
+
+	timed(&pay, 2, 150 * US);
+	for (unsigned i = 0; i < 3; i++)
+		group_of(&pay, 35 * US);
+	CHECK(pay_in(&pay));
+	CHECK_EQ(pay.window, DEPTH);
+}
+
+static void groups_that_do_not_pay_end_it(void)
+{
+	struct pay pay = fresh();
+	unsigned before;
+
+	timed(&pay, 2, 150 * US);
+	group_of(&pay, 149 * US);
+	CHECK(pay_in(&pay));
+	group_of(&pay, 149 * US);
+	CHECK(!pay_in(&pay));
+	CHECK(pay_sits_out(&pay));
+	before = pay.sentence;
+	timed(&pay, before + 2, 150 * US);
+	CHECK(pay_in(&pay));
+	group_of(&pay, 149 * US);
+	group_of(&pay, 149 * US);
+	CHECK_EQ(pay.sentence, 2 * before);
+}
+
+static void groups_nobody_comes_for_end_it(void)
+{
+	struct pay pay = fresh();
+
+	timed(&pay, 2, 150 * US);
+	pay_group(&pay, 1, 2 * 150 * US, DEPTH);
+	pay_group(&pay, 1, 2 * 150 * US, DEPTH);
+	CHECK(!pay_in(&pay));
+}
+
+/* An fsync that waited for another's big file says little about the next. */
+static void one_very_slow_one_hides_no_loss(void)
+{
+	struct pay pay = fresh();
+
+	timed(&pay, 2, 150 * US);
+	pay_plain(&pay, 2000 * MS);
+	timed(&pay, 20, 150 * US);
+	group_of(&pay, 149 * US);
+	group_of(&pay, 149 * US);
+	CHECK(!pay_in(&pay));
+}
+
+static void barred_storage_is_hardly_looked_at(void)
+{
+	struct pay pay = fresh();
+
+	pay.barred = true;
+	CHECK(timed(&pay, 10000, 150 * US) < 10000 / 100);
+	CHECK(!pay_in(&pay));
+}
+
+/* ---- files in others' hands ---- */
+
+static struct together root;
+
+static int file_new(struct candidate *candidate)
+{
+	char name[] = "/tmp/ushim-together.XXXXXX";
+	int fd = mkstemp(name);
+
+	NEED(fd >= 0 && unlink(name) == 0 && ftruncate(fd, 4096) == 0);
+	*candidate = (struct candidate){.fd = fd};
+	NEED(shape_read(fd, &candidate->shape));
+	return fd;
+}
+
+/* As it is at first. */
+static struct together *root_new(void)
+{
+	file_new(&root.candidates[0]);
+	if (held_leave(&root, 1) != 1)
+		skip("requires /proc/self/maps without shared memory");
+	return &root;
+}
+
+/* Through a descriptor of ours, as if the program had closed it. */
+static void made_ours(struct candidate *candidate)
+{
+	candidate->path_fd = dup(candidate->fd);
+	candidate->fd = OURS;
+}
+
+static void a_file_that_is_mapped_shared_is_left_out(void)
+{
+	struct together *together = root_new();
+	struct identity last;
+	int fd;
+
+	fd = file_new(&together->candidates[1]);
+	file_new(&together->candidates[2]);
+	last = together->candidates[2].shape.identity;
+	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+	CHECK_EQ(held_leave(together, 3), 2);
+	CHECK(identity_same(&together->candidates[1].shape.identity, &last));
+	NEED(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, together->candidates[0].fd, 0) != MAP_FAILED);
+	CHECK_EQ(held_leave(together, 2), 2);
+}
+
+static void memory_shared_with_others_rules_out_all(void)
+{
+	struct together *together = root_new();
+	void *memory;
+
+	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	NEED(memory != MAP_FAILED);
+	CHECK_EQ(held_leave(together, 1), 0);
+	NEED(munmap(memory, 4096) == 0);
+	CHECK_EQ(held_leave(together, 1), 1);
+}
+
+static void too_many_shared_files_rule_out_all(void)
+{
+	struct together *together = root_new();
+	struct candidate mapped;
+
+	for (unsigned i = 0; i < 100; i++)
+		NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, file_new(&mapped), 0) != MAP_FAILED);
+	CHECK_EQ(held_leave(together, 1), 0);
+}
+
+static void a_locked_file_is_not_opened(void)
+{
+	struct together *together = root_new();
+
+	NEED(flock(together->candidates[0].fd, LOCK_EX) == 0);
+	CHECK_EQ(held_leave(together, 1), 1); /* by the program's own descriptor it is synced */
+	made_ours(&together->candidates[0]);
+	if (!held_is_locked(together, &together->candidates[0].shape.identity))
+		skip("requires locks in /proc/locks");
+	CHECK_EQ(held_leave(together, 1), 0);
+}
+
+static void an_unlocked_file_is(void)
+{
+	struct together *together = root_new();
+
+	made_ours(&together->candidates[0]);
+	CHECK_EQ(held_leave(together, 1), 1);
+}
+
+/* ---- order ---- */
+
+static void noted(unsigned file, int fd)
+{
+	const struct shape shape = {.identity = {1, file}, .mode = S_IFREG};
+
+	next_note(fd, &shape);
+}
+
+static void three_at_equal_distances_are_an_order(void)
+{
+	noted(1, 5);
+	noted(2, 7);
+	CHECK(!next_ordered());
+	noted(3, 9);
+	CHECK(next_ordered());
+	noted(4, 10);
+	CHECK(!next_ordered());
+}
+
+static void one_file_again_and_again_is_none(void)
+{
+	for (unsigned i = 0; i < 10; i++)
+		noted(1, 5);
+	CHECK(!next_ordered());
+	CHECK_EQ(next_noted(), 1);
+}
+
+int main(int argc, char **argv)
+{
+	tests_begin(argc, argv);
+	test("C9: fsyncs that cost nothing are left alone", fast_ones_are_left_alone);
+	test("two slow ones in a row take in", two_slow_ones_take_in);
+	test("a fast one between them does not", one_fast_one_between_does_not);
+	test("groups that pay grow to the depth", groups_that_pay_grow_to_the_depth);
+	test("C9: groups that do not pay end it, longer each time", groups_that_do_not_pay_end_it);
+	test("C9: groups nobody comes for end it", groups_nobody_comes_for_end_it);
+	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);
+	test("C9: a storage with nothing to gain is hardly looked at",
+	     barred_storage_is_hardly_looked_at);
+	test("C7: a file that is mapped shared is left out", a_file_that_is_mapped_shared_is_left_out);
+	test("C7: memory shared with others rules out all", memory_shared_with_others_rules_out_all);
+	test("C7: too many shared files to know rule out all", too_many_shared_files_rule_out_all);
+	test("C8: a locked file is not opened", a_locked_file_is_not_opened);
+	test("an unlocked one is", an_unlocked_file_is);
+	test("three descriptors at equal distances are an order", three_at_equal_distances_are_an_order);
+	test("one file again and again is none", one_file_again_and_again_is_none);
+	return tests_end();
+}
