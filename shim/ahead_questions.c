@@ -158,15 +158,20 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 	return true;
 }
 
-/* True when answered. */
-static bool question_answer(struct ahead *ahead, const struct call *call, struct place *place)
+/*
+ * True when answered. Another question about an entry AGAIN is no new habit: cp -a asks about
+ * every entry with lstat, and about directories with stat as well when it has left them.
+ */
+static bool question_answer(struct ahead *ahead, const struct call *call, struct place *place,
+			    bool again)
 {
 	struct answer *answer;
 	uint32_t at;
 	bool follows = sweep_step(ahead, place, &at);
 
 	if (!habit_is(&ahead->habit, call)) {
-		habit_take(ahead, call, place->sweep);
+		if (!again)
+			habit_take(ahead, call, place->sweep);
 		return false;
 	}
 	if (follows && (place->sweep->run >= RUN_PROOF || ahead->habit.confident))
@@ -181,7 +186,7 @@ static bool question_known(struct ahead *ahead, const struct passage *passage,
 	const struct sweep_entry *entry = &place->sweep->entries[place->entry];
 	bool again = entry->asked, asked = entry->answer != 0;
 
-	if (question_answer(ahead, call, place)) {
+	if (question_answer(ahead, call, place, again)) {
 		*passage->value = 0;
 		*passage->reason = REASON_ANSWERED;
 		return true;

@@ -13,7 +13,7 @@ static void governor_leave(struct governor *governor)
 		return;
 	governor->in = false;
 	governor->slow = 0;
-	governor->fast = 0;
+	governor->fast = governor->aside = 0;
 	governor->unhelpful = governor->helpful = 0;
 	governor->cost_ns = 0;
 	governor->sentence = governor->sentence ? governor->sentence * 2
@@ -23,17 +23,17 @@ static void governor_leave(struct governor *governor)
 	governor->sitting = governor->sentence;
 }
 
-static void governor_fast(struct governor *governor, unsigned weight)
+/* One more of the COUNTED fast ones in a row; at MOST it is time to go. */
+static void governor_fast(struct governor *governor, unsigned *counted, unsigned most)
 {
 	governor->slow = 0;
-	governor->fast += governor->in ? weight : 0;
-	if (governor->fast >= GOVERNOR_DISPROOF * GOVERNOR_ASIDE)
+	if (governor->in && ++*counted >= most)
 		governor_leave(governor);
 }
 
 static void governor_slow(struct governor *governor)
 {
-	governor->fast = 0;
+	governor->fast = governor->aside = 0;
 	governor->sentence = 0;
 }
 
@@ -42,7 +42,7 @@ static uint64_t slow_from(const struct governor *governor)
 	return governor->slow_ns ? governor->slow_ns : GOVERNOR_SLOW_NS;
 }
 
-static void governor_weigh(struct governor *governor, uint64_t ns, unsigned weight)
+static void governor_weigh(struct governor *governor, uint64_t ns, unsigned *counted, unsigned most)
 {
 	if (governor->sitting) {
 		governor->sitting--;
@@ -52,22 +52,22 @@ static void governor_weigh(struct governor *governor, uint64_t ns, unsigned weig
 		governor->cost_ns = ns;
 	governor->cost_ns = (governor->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT;
 	if (ns < slow_from(governor)) {
-		governor_fast(governor, weight);
+		governor_fast(governor, counted, most);
 		return;
 	}
-	governor->fast = 0;
+	governor->fast = governor->aside = 0;
 	if (++governor->slow >= GOVERNOR_PROOF)
 		governor->in = true;
 }
 
 void governor_plain(struct governor *governor, uint64_t ns)
 {
-	governor_weigh(governor, ns, GOVERNOR_ASIDE);
+	governor_weigh(governor, ns, &governor->fast, GOVERNOR_DISPROOF);
 }
 
 void governor_aside(struct governor *governor, uint64_t ns)
 {
-	governor_weigh(governor, ns, 1);
+	governor_weigh(governor, ns, &governor->aside, GOVERNOR_ASIDE);
 }
 
 void governor_prior(struct governor *governor)
@@ -92,7 +92,7 @@ void governor_prepared(struct governor *governor, uint64_t ns)
 void governor_answer(struct governor *governor, uint64_t ns)
 {
 	if (ns < GOVERNOR_SLOW_NS)
-		governor_fast(governor, GOVERNOR_ASIDE);
+		governor_fast(governor, &governor->fast, GOVERNOR_DISPROOF);
 	else
 		governor_slow(governor);
 }
@@ -100,6 +100,7 @@ void governor_answer(struct governor *governor, uint64_t ns)
 void governor_used(struct governor *governor, unsigned count)
 {
 	governor->used += count;
+	governor->aside = 0;
 }
 
 void governor_wasted(struct governor *governor, unsigned count)

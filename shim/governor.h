@@ -17,7 +17,8 @@ struct governor {
 	uint64_t slow_ns;   /* a plain call from here on waited; 0: GOVERNOR_SLOW_NS */
 	uint64_t cost_ns;   /* recent cost of a plain call; 0: none seen */
 	unsigned slow;      /* slow plain calls in a row */
-	unsigned fast;      /* answers in a row that nobody had to wait for, times GOVERNOR_ASIDE */
+	unsigned fast;      /* answers in a row that nobody had to wait for */
+	unsigned aside;     /* and such calls where nothing is asked ahead, between two answers */
 	unsigned unhelpful; /* prepared calls in a row that were no cheaper for it */
 	unsigned helpful;   /* and the ones that were */
 	bool in;
@@ -36,7 +37,7 @@ enum {
 	GOVERNOR_HELPFUL = 16,         /* good ones in a row that clear an old sentence */
 	GOVERNOR_SENTENCE_FIRST = 16,
 	GOVERNOR_DISPROOF = 3,         /* fast ones in a row before going out, */
-	GOVERNOR_ASIDE = 8,            /* or so many times more where nobody asks ahead */
+	GOVERNOR_ASIDE = 24,           /* or so many where nothing is asked ahead */
 	GOVERNOR_SENTENCE_MOST = 1024,
 };
 

@@ -40,3 +40,14 @@ counted() {
         [ "$(counted wasted $command tree)" = 0 ]
     done
 }
+
+@test "Ahead: cp -al, which asks about directories in two ways, keeps to the habit of the files" {
+    local dir
+    for dir in $(seq 40); do
+        mkdir -p "small/d$dir"
+        touch "small/d$dir/f"{1..8}
+    done
+    [ "$(counted used cp -al small copy)" -ge 300 ]
+    [ -e copy/d40/f8 ]
+    [ "$(counted wasted cp -al small copy2)" = 0 ]
+}
