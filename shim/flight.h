@@ -25,9 +25,6 @@ enum flight {
 /* Direct descriptors: files being read ahead. */
 #define FLIGHT_SLOTS 32
 
-/* Behind them: files being synced. */
-#define FLIGHT_SYNCS 64
-
 /* Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none. */
 bool flight_begin(void);
 

@@ -74,10 +74,6 @@ void ring_reap(struct ring *ring, ring_done *done);
 void ring_await(struct ring *ring, unsigned slice_ms);
 void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms);
 
-/* True where the ring has no descriptor, which says that this is Linux 6.5 or later: a direct
- * descriptor that is closed is gone then; before 6.4 its file stayed open for up to a second. */
-bool ring_is_recent(const struct ring *ring);
-
 /* True if memory at ADDRESS is the ring's, as the kernel gave it (before Linux 6.5). */
 bool ring_is_at(const struct ring *ring, uintptr_t address);
 

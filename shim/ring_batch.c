@@ -8,23 +8,19 @@
 #include "stats.h"
 
 enum {
-	SLOTS_MOST = 128,
+	SLOTS_MOST = 64,
 	NO_FILE = -1,
 };
 
 static int slots_make(struct ring *ring, unsigned slots)
 {
 	int files[SLOTS_MOST];
-	long err;
 
 	if (slots > SLOTS_MOST)
 		slots = SLOTS_MOST;
 	for (unsigned i = 0; i < slots; i++)
 		files[i] = NO_FILE; /* an empty place, since Linux 5.5 */
-	do
-		err = ring_register(ring, IORING_REGISTER_FILES, files, slots);
-	while (err == -EMFILE && (slots /= 2)); /* RLIMIT_NOFILE counts here too */
-	return (int)err;
+	return (int)ring_register(ring, IORING_REGISTER_FILES, files, slots);
 }
 
 int ring_widen(struct ring *ring, unsigned workers, unsigned slots)
@@ -99,11 +95,6 @@ void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms)
 						.tv_nsec = slice_ms % 1000 * 1000000LL};
 
 	ring_enter(ring, 0, count, &slice);
-}
-
-bool ring_is_recent(const struct ring *ring)
-{
-	return ring->memory;
 }
 
 bool ring_is_at(const struct ring *ring, uintptr_t address)

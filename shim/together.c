@@ -126,9 +126,7 @@ static bool group_before(const struct passage *passage)
 	if (!count)
 		return false;
 	given_up = config.sqpoll_ms || !flight_begin() || !ring_knows(OPCODE_FSYNC);
-	if (!given_up && root->candidates[0].fd == OURS)
-		root->never_open |= !ring_is_recent(flight_ring());
-	runs = !given_up && (root->candidates[0].fd != OURS || !root->never_open);
+	runs = !given_up;
 	if (runs)
 		group_run(root, passage, count);
 	candidates_close(root, count);

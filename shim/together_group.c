@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * A file is synced through the program's own descriptor, or where the program has closed it,
- * through a direct one of the ring's, which has no number, and ends without the close that
- * would take the process's POSIX locks on the file away (fcntl(2)).
+ * through one of ours, which is closed again before the program goes on.
  *
- * A worker that has posted a completion still holds the file for a moment: the program's close
- * would not be its last, and an exec, a lease, a lock or an unlink behind that would notice.
- * So an entry that does nothing is linked behind each fsync. It starts once the worker has
- * handed the fsync's remains back to this task (io_uring/io_uring.c, io_wq_free_work; Linux
- * 6.18), which lets go of them on its next way out of the kernel. For the same reason direct
- * descriptors are closed by this task and not by a worker.
+ * A worker that has posted a completion still holds the file for a moment: a close would not be
+ * the last, and an exec (ETXTBSY), a lease, a lock or an unlink behind that would notice. So an
+ * entry that does nothing is linked behind each fsync. It starts once the worker has handed the
+ * fsync's remains back to this task (io_uring/io_uring.c, io_wq_free_work; Linux 6.18), which
+ * lets go of them on its next way out of the kernel.
  */
 #include "together_private.h"
 
@@ -26,11 +24,8 @@
 #include "watch.h"
 
 enum step {
-	STEP_OPEN,
-	STEP_WRITE, /* is begun */
 	STEP_SYNC,
 	STEP_REST, /* does nothing, behind the fsync */
-	STEP_CLOSE,
 	STEPS,
 };
 
@@ -88,31 +83,12 @@ static void write_begun(struct stored *stored, int result)
 static void group_landed(uint64_t token, int result)
 {
 	unsigned place = (unsigned)(token / STEPS);
-	uint64_t slot = UINT64_C(1) << place;
 
 	flying->flying--;
-	switch ((enum step)(token % STEPS)) {
-	case STEP_OPEN:
-		if (result >= 0)
-			flying->slots |= slot;
-		if (result == -EAGAIN)
-			flying->never_open = true;
-		break;
-	case STEP_WRITE:
-		write_begun(&flying->stored[place], result);
-		break;
-	case STEP_SYNC:
-		trace_flight(place, "fsync", flying->begun_ns, clock_ns());
-		stored_keep(flying, &flying->stored[place], result);
-		break;
-	case STEP_CLOSE:
-		if (result >= 0)
-			flying->slots &= ~slot;
-		break;
-	case STEP_REST:
-	case STEPS:
-		break;
-	}
+	if (token % STEPS != STEP_SYNC)
+		return;
+	trace_flight(place, "fsync", flying->begun_ns, clock_ns());
+	stored_keep(flying, &flying->stored[place], result);
 }
 
 /* Hands over what is queued: of the oldest entries, so many as the kernel takes. */
@@ -125,49 +101,12 @@ static void group_flush(struct together *together, struct ring *ring)
 }
 
 static bool step_queue(struct together *together, struct ring *ring, unsigned place,
-		       enum step step, const struct candidate *candidate)
+		       enum step step, const struct call *call)
 {
-	bool ours = candidate->fd == OURS;
-	struct call call = {
-		.fd = ours ? AT_FDCWD : candidate->fd,
-		.slot = ours ? FLIGHT_SLOTS + place + 1 : 0,
-	};
-
-	switch (step) {
-	case STEP_OPEN:
-		call.opcode = OPCODE_OPENAT;
-		call.path = candidate->link;
-		call.flags = O_RDONLY | O_NONBLOCK; /* waits for no lease */
-		call.linked = true;
-		break;
-	case STEP_WRITE:
-		call.opcode = OPCODE_SYNC_FILE_RANGE;
-		call.flags = SYNC_FILE_RANGE_WRITE;
-		break;
-	case STEP_SYNC:
-		call.opcode = OPCODE_FSYNC;
-		call.flags = together->data_only ? DATA_ONLY : 0;
-		call.hard_linked = true;
-		break;
-	case STEP_REST:
-		call = (struct call){.opcode = OPCODE_NONE};
-		break;
-	case STEP_CLOSE:
-		call.opcode = OPCODE_CLOSE;
-		break;
-	case STEPS:
-		return false;
-	}
-	if (!flight_queue(ring, &call, FLIGHT_DURABLE, (uint64_t)place * STEPS + step))
+	if (!flight_queue(ring, call, FLIGHT_DURABLE, (uint64_t)place * STEPS + step))
 		return false;
 	together->queued++;
 	return true;
-}
-
-static void room_make(struct together *together, struct ring *ring, unsigned entries)
-{
-	if (ring_room(ring) < entries)
-		group_flush(together, ring);
 }
 
 static unsigned place_free(const struct together *together)
@@ -179,40 +118,55 @@ static unsigned place_free(const struct together *together)
 	return place;
 }
 
-/* False where there is no room for it: it is left out. */
-static bool candidate_begin(struct together *together, struct ring *ring,
-			    const struct candidate *candidate)
+/* From what was found by its name, whatever that leads to by now. Waits for no lease. */
+static bool candidate_reopen(struct together *together, struct candidate *candidate)
+{
+	char link[LINK_SIZE];
+	long fd;
+
+	descriptor_link(candidate->by, link);
+	fd = sys(SYS_openat, AT_FDCWD, link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -EAGAIN)
+		together->never_open = true;
+	if (fd < 0)
+		return false;
+	sys(SYS_close, candidate->by);
+	candidate->by = (int)fd;
+	return true;
+}
+
+static void candidate_begin(struct together *together, struct candidate *candidate)
 {
 	unsigned place = place_free(together);
 	struct stored *stored = &together->stored[place];
 
-	if (place == GROUP_MOST)
-		return false;
+	if (place == GROUP_MOST ||
+	    (candidate->fd == OURS && !candidate_reopen(together, candidate)))
+		return;
 	stored->state = STORED_FLYING;
 	stored->fd = candidate->fd;
-	stored->path_fd = candidate->path_fd;
-	stored->result = 0;
+	stored->by = candidate->by;
 	stored->told = false;
 	stored->shape = candidate->shape;
-	if (candidate->fd != OURS) {
-		write_begun(stored, (int)sys(SYS_sync_file_range, candidate->fd, 0, 0,
-					     SYNC_FILE_RANGE_WRITE));
-		return true;
-	}
-	room_make(together, ring, 2);
-	return step_queue(together, ring, place, STEP_OPEN, candidate) &&
-	       step_queue(together, ring, place, STEP_WRITE, candidate);
+	stored->result = 0;
+	write_begun(stored, (int)sys(SYS_sync_file_range, candidate->by, 0, 0,
+				     SYNC_FILE_RANGE_WRITE));
 }
 
 static void sync_queue(struct together *together, struct ring *ring, unsigned place)
 {
-	const struct candidate by = {.fd = together->stored[place].fd};
+	const struct call rest = {.opcode = OPCODE_NONE};
+	const struct call sync = {
+		.opcode = OPCODE_FSYNC,
+		.fd = together->stored[place].by,
+		.flags = together->data_only ? DATA_ONLY : 0,
+		.hard_linked = true,
+	};
 
-	if (by.fd == OURS && !(together->slots >> place & 1))
-		return;
-	room_make(together, ring, 2);
-	if (step_queue(together, ring, place, STEP_SYNC, &by) &&
-	    step_queue(together, ring, place, STEP_REST, &by))
+	if (ring_room(ring) < STEPS)
+		group_flush(together, ring);
+	if (step_queue(together, ring, place, STEP_SYNC, &sync) &&
+	    step_queue(together, ring, place, STEP_REST, &rest))
 		stats_ring(RING_STAT_GROUPED);
 }
 
@@ -232,28 +186,11 @@ static void group_await(struct together *together, struct ring *ring)
 static void group_start(struct together *together, struct ring *ring, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (!candidate_begin(together, ring, &together->candidates[i]))
-			break;
-	group_flush(together, ring);
-	group_await(together, ring);
+		candidate_begin(together, &together->candidates[i]);
 	for (unsigned place = 0; place < GROUP_MOST; place++)
 		if (together->stored[place].state == STORED_FLYING)
 			sync_queue(together, ring, place);
 	group_flush(together, ring);
-}
-
-static void slots_empty(struct together *together, struct ring *ring)
-{
-	const struct candidate ours = {.fd = OURS};
-
-	for (unsigned place = 0; place < GROUP_MOST; place++) {
-		if (!(together->slots >> place & 1))
-			continue;
-		room_make(together, ring, 1);
-		step_queue(together, ring, place, STEP_CLOSE, &ours);
-	}
-	group_flush(together, ring);
-	group_await(together, ring);
 }
 
 /* The name of STORED's file, for a line about it. */
@@ -262,7 +199,7 @@ static void stored_name(struct stored *stored)
 	char link[LINK_SIZE];
 	long length;
 
-	descriptor_link(stored->fd == OURS ? stored->path_fd : stored->fd, link);
+	descriptor_link(stored->by, link);
 	length = sys(SYS_readlink, link, stored->path, sizeof(stored->path) - 1);
 	stored->path[length > 0 ? length : 0] = '\0';
 }
@@ -285,7 +222,7 @@ void candidates_close(struct together *together, unsigned count)
 	if (together->candidates[0].fd != OURS)
 		return;
 	for (unsigned i = 0; i < count; i++)
-		sys(SYS_close, together->candidates[i].path_fd);
+		sys(SYS_close, together->candidates[i].by);
 	stored_number_look(together);
 }
 
@@ -306,7 +243,6 @@ void group_run(struct together *together, const struct passage *passage, unsigne
 	saved = errno;
 	*passage->reason = REASON_TIMED;
 	group_await(together, ring);
-	slots_empty(together, ring);
 	sys(SYS_getpid); /* the way out of the kernel */
 	together->spent_ns = clock_ns() - together->begun_ns;
 	group_end(together);

@@ -3,7 +3,8 @@
  * A file that is mapped shared can be written by a store, one that a submission queue of the
  * program's own knows by nobody's call at all, and memory shared with others can bring the news
  * that they have written one: /proc/self/maps shows all three. A file with a lock or a lease is
- * not opened for the program, for the sake of whoever holds it: /proc/locks.
+ * not opened for the program: the close would end this process's own POSIX locks on it
+ * (fcntl(2)), and the open break a lease. /proc/locks shows them.
  */
 #include "together_private.h"
 
@@ -178,7 +179,7 @@ unsigned held_leave(struct together *together, unsigned count)
 		if (looked && !candidate_is_held(&candidates[i]))
 			candidates[left++] = candidates[i];
 		else if (candidates[i].fd == OURS)
-			sys(SYS_close, candidates[i].path_fd);
+			sys(SYS_close, candidates[i].by);
 	}
 	return left;
 }

@@ -18,13 +18,13 @@
 #include "sys.h"
 
 enum {
+	AT_ONCE = 48,
 	/*
 	 * With workers a process's table of descriptors has several users. It has room for 64 at
 	 * first, and growing it then waits for an RCU grace period, some 10 ms (Linux 6.18,
-	 * expand_fdtable).
+	 * expand_fdtable). Two numbers are for what is opened once all candidates are.
 	 */
-	AT_ONCE = 32,
-	TABLE_FIRST = 64,
+	NUMBER_MOST = 64 - 2,
 	ENTRIES_MOST = 4096,   /* bigger directories are not listed for this */
 	SKIPS_MOST = 4,        /* files in the order that do not fit, in a row */
 	RECENT_S = 60,         /* files changed so long before those synced are not waiting */
@@ -48,9 +48,8 @@ static bool candidate_open(int directory, const char *name, int flags,
 
 	if (fd < 0)
 		return false;
-	*candidate = (struct candidate){.fd = OURS, .path_fd = (int)fd};
-	descriptor_link((int)fd, candidate->link);
-	if (fd < TABLE_FIRST && shape_read((int)fd, &candidate->shape) &&
+	*candidate = (struct candidate){.fd = OURS, .by = (int)fd};
+	if (fd < NUMBER_MOST && shape_read((int)fd, &candidate->shape) &&
 	    next_fits(candidates, count))
 		return true;
 	sys(SYS_close, fd);
@@ -231,7 +230,7 @@ static unsigned listing_find(struct together *together, uint32_t place,
 				    O_NOFOLLOW, candidates, count))
 			continue;
 		if (!shape_recent(&candidate->shape)) {
-			sys(SYS_close, candidate->path_fd);
+			sys(SYS_close, candidate->by);
 			continue;
 		}
 		skipped = 0;
@@ -253,13 +252,19 @@ static unsigned directory_find(struct together *together, int fd, struct candida
 	return listing_find(together, place, candidates, most);
 }
 
+/* Over a network opening the files costs what syncing them does. */
+static bool may_open(const struct together *together, int fd)
+{
+	return names_alike(fd) && (together->pay->forced || !names_network(fd));
+}
+
 unsigned names_find(struct together *together, int fd, unsigned most)
 {
 	static unsigned vain;
 	unsigned count = 0;
 
-	if (!next_reopens() || together->never_open || (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) ||
-	    !names_alike(fd))
+	if (!next_reopens() || together->never_open ||
+	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) || !may_open(together, fd))
 		return 0;
 	most = most < AT_ONCE ? most : AT_ONCE;
 	if (next_changed_before(TRAIL - 1))

@@ -134,7 +134,7 @@ static bool candidate_fits(int fd, struct candidate *candidates, unsigned count)
 {
 	bool writable;
 
-	candidates[count] = (struct candidate){.fd = fd};
+	candidates[count] = (struct candidate){.fd = fd, .by = fd};
 	return fd >= 0 && fd_writable(fd, &writable) && writable == trail[0].writable &&
 	       shape_read(fd, &candidates[count].shape) && next_fits(candidates, count);
 }

@@ -14,9 +14,9 @@
 #include "together_pay.h"
 
 enum {
-	GROUP_MOST = FLIGHT_SYNCS, /* files started together; bits of 64 */
+	GROUP_MOST = 64, /* files started together */
 	NUMBERS = 64,    /* descriptors that may be known to be new */
-	OURS = -1,       /* for a descriptor's number: a direct one of the ring */
+	OURS = -1,       /* for a descriptor's number: the program has none */
 	LINK_SIZE = 32,  /* "/proc/self/fd/..." */
 	TRAIL = 3,       /* durability points looked back at */
 	TEXT_SIZE = 16 * 1024,
@@ -37,9 +37,8 @@ bool shape_same(const struct shape *a, const struct shape *b);
 /* A file that is likely to be synced next. Of a group's, all are OURS or none is. */
 struct candidate {
 	struct shape shape;
-	int fd;               /* the program's, or OURS: */
-	int path_fd;          /* then it is opened from here (O_PATH), */
-	char link[LINK_SIZE]; /* spelled so */
+	int fd; /* the program's, or OURS */
+	int by; /* the same, or one that is open while the group is; O_PATH at first */
 };
 
 enum stored_state {
@@ -53,7 +52,7 @@ enum stored_state {
 struct stored {
 	uint8_t state;
 	int fd; /* through which the fsync was made, or OURS */
-	int path_fd;
+	int by; /* as of the candidate */
 	int result;
 	bool told; /* the failure, through another descriptor than this one's */
 	struct shape shape;  /* when it was started */
@@ -64,7 +63,6 @@ struct stored {
 struct together {
 	uint64_t magic;
 	unsigned queued, flying; /* entries of the ring */
-	uint64_t slots;          /* direct descriptors that are open */
 	uint64_t old_numbers;    /* descriptors that were there when the group was started */
 	unsigned ready, owed; /* completions in these states */
 	bool data_only; /* the group's are fdatasyncs */
@@ -77,7 +75,7 @@ struct together {
 	char text[TEXT_SIZE]; /* of /proc, while it is read */
 	struct sweep listed;  /* the directory whose files are being synced */
 	size_t listed_bytes;
-	bool never_open;      /* files the program has closed: their slots lag, or met a lease */
+	bool never_open;      /* files the program has closed: an open met a lease */
 	unsigned listed_at;   /* how many fsyncs had been noted then */
 };
 

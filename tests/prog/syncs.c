@@ -251,8 +251,12 @@ static void file_dprintf(struct file *file)
 /* Stored now, or later, when no call will show it. */
 static void file_map(struct file *file)
 {
-	if (!file->memory) {
+	struct stat stat;
+
+	check(fstat(file->fd, &stat) == 0, "fstat");
+	if (stat.st_size < SIZE)
 		check(ftruncate(file->fd, SIZE) == 0, "ftruncate");
+	if (!file->memory) {
 		file->memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
 		check(file->memory != MAP_FAILED, "mmap");
 	}

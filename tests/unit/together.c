@@ -167,7 +167,7 @@ static struct together *root_new(void)
 /* Through a descriptor of ours, as if the program had closed it. */
 static void made_ours(struct candidate *candidate)
 {
-	candidate->path_fd = dup(candidate->fd);
+	candidate->by = dup(candidate->fd);
 	candidate->fd = OURS;
 }
 
