@@ -272,6 +272,14 @@ void ahead_command(enum op op, bool unseen)
 		ahead->epoch++;
 }
 
+void ahead_named(int fd, const char *path)
+{
+	struct ahead *ahead = outside_is_in() ? ahead_root() : NULL;
+
+	if (ahead)
+		questions_named(ahead, fd, path);
+}
+
 bool ahead_is_in(void)
 {
 	return outside_is_in();

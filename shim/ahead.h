@@ -29,6 +29,15 @@ const char *ahead_operand(int index);
 /* True while questions are asked ahead. */
 bool ahead_is_in(void);
 
+/* Commands are slow on storage that waits by nature: so are questions, until shown wrong. */
+void ahead_engage(void);
+
+/*
+ * A command is about to be made whose file is PATH below FD: to the kernel that is a question
+ * about its name, and the next ones can be asked ahead (ln -t, mv of many operands).
+ */
+void ahead_named(int fd, const char *path);
+
 /* True if OP is of interest at the moment. */
 bool ahead_needs(enum op op);
 

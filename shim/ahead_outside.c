@@ -255,6 +255,14 @@ static void go_in(void)
 	thread_leave(&held);
 }
 
+void ahead_engage(void)
+{
+	if (outside.in || outside.stat.sitting)
+		return;
+	outside.stat.in = true;
+	go_in();
+}
+
 void outside_go_out(void)
 {
 	struct ahead *ahead = ahead_root();

@@ -108,11 +108,10 @@ static void batch_learn(struct ahead *ahead, const struct answer *answer, bool w
 		ahead->habit.window *= 2;
 }
 
-/* True when ANSWER was given to the program. */
-static bool answer_serve(struct ahead *ahead, const struct call *call, struct answer *answer)
+/* Waits for it. False if it does not come: then it is gone. */
+static bool answer_prepare(struct ahead *ahead, struct answer *answer)
 {
 	bool waited = answer->state == ANSWER_FLYING;
-	bool served;
 
 	if (!answers_await(ahead, answer)) {
 		answers_drop_one(ahead, answer);
@@ -120,6 +119,16 @@ static bool answer_serve(struct ahead *ahead, const struct call *call, struct an
 	}
 	if (answer->first)
 		batch_learn(ahead, answer, waited);
+	return true;
+}
+
+/* True when ANSWER was given to the program. */
+static bool answer_serve(struct ahead *ahead, const struct call *call, struct answer *answer)
+{
+	bool served;
+
+	if (!answer_prepare(ahead, answer))
+		return false;
 	served = answers_servable(ahead, answer) && answer_yield(call, answer);
 	answers_use(ahead, answer);
 	return served;
@@ -195,6 +204,33 @@ static bool question_known(struct ahead *ahead, const struct passage *passage,
 		return question_plain(ahead, passage, place, again);
 	*passage->reason = REASON_WARMED;
 	return false;
+}
+
+void questions_named(struct ahead *ahead, int fd, const char *path)
+{
+	struct call call = {
+		.fd = fd,
+		.path = path,
+		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+		.length = STATX_BASIC_STATS,
+	};
+	struct place *place = &ahead->place;
+	struct answer *answer;
+	uint32_t at;
+
+	if (!place_find(ahead, &call, place) || !place->sweep || place->entry == SWEEP_NONE)
+		return;
+	if (place->sweep->entries[place->entry].asked)
+		return; /* the program's own question was before it */
+	if (!ahead->habit.known)
+		habit_take(ahead, &call, place->sweep);
+	if (sweep_step(ahead, place, &at) && place->sweep->run >= RUN_PROOF)
+		answers_ask(ahead, place->sweep, at, place->fd);
+	answer = answers_of(ahead, place->sweep, place->entry);
+	if (answer && answer_prepare(ahead, answer)) /* the kernel would wait for it too */
+		answers_use(ahead, answer);
+	if (!ahead->stat.in && !ahead->contents.in)
+		outside_go_out();
 }
 
 bool questions_ask(struct ahead *ahead, const struct passage *passage)

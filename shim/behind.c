@@ -204,11 +204,13 @@ static bool call_network(const struct call *call)
 }
 
 /* The directory that showed it is the first that is known. */
-static void go_in_with(const struct call *call, bool made)
+static void go_in_with(const struct call *call, bool made, bool network)
 {
 	struct signals_held held;
 
 	go_in();
+	if (network)
+		ahead_engage();
 	if (!behind_root() || !made || call->opcode != OPCODE_MKDIRAT)
 		return;
 	thread_enter(&held);
@@ -220,6 +222,7 @@ static bool outside_before(const struct passage *passage)
 {
 	struct call call = {.op = passage->op};
 	struct signals_held held;
+	bool network;
 	uint64_t ns;
 
 	if (outside.given_up || fence_of(passage->op) != FENCE_COMMAND || !outside.samples ||
@@ -233,10 +236,11 @@ static bool outside_before(const struct passage *passage)
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
 	governor_plain(&outside.command, ns);
-	if (outside.command.slow && call_network(&call))
+	network = outside.command.slow && call_network(&call);
+	if (network)
 		governor_prior(&outside.command);
 	if (outside.command.in)
-		go_in_with(&call, (int)*passage->value == 0);
+		go_in_with(&call, (int)*passage->value == 0, network);
 	else if (!outside.command.slow && !--outside.samples)
 		commands_arm();
 	return true;
@@ -475,6 +479,13 @@ static bool ends_deferral(const struct passage *passage)
 					   table_op_class(passage->op) == CLASS_PROCESS);
 }
 
+/* Without a record of any directory nothing is pending, and nobody can end what is known. */
+static bool concerns(const struct behind *behind, const struct passage *passage)
+{
+	return behind->descriptors || fence_of(passage->op) == FENCE_COMMAND ||
+	       ends_deferral(passage);
+}
+
 bool behind_before(const struct passage *passage)
 {
 	struct behind *behind = behind_root();
@@ -492,7 +503,7 @@ bool behind_before(const struct passage *passage)
 		return false;
 	if (!behind)
 		return outside_before(passage);
-	if (!process_owns_memory())
+	if (!concerns(behind, passage) || !process_owns_memory())
 		return false;
 	thread_enter(&held);
 	queue_make_room(behind);
@@ -586,21 +597,12 @@ static void stat_after(struct behind *behind, const struct passage *passage, boo
 /* True when PASSAGE was made here. */
 static bool after(struct behind *behind, const struct passage *passage, bool done)
 {
-	if (fence_of(passage->op) == FENCE_STAT) {
-		if (!behind->pending)
-			return done;
+	if (fence_of(passage->op) == FENCE_STAT)
 		stat_after(behind, passage, done);
-		return true;
-	}
-	if (passage->op == OP_READDIR) {
-		if (!stream_noted(behind, (DIR *)passage->regs->arg[0]))
-			return done;
+	else if (passage->op == OP_READDIR)
 		readdir_after(behind, passage, done);
-		return true;
-	}
-	if (!behind->descriptors && !behind->removes)
-		return done;
-	handle_after(behind, passage, done);
+	else
+		handle_after(behind, passage, done);
 	return true;
 }
 
@@ -612,13 +614,24 @@ static bool op_watched(enum op op)
 	       op == OP_FCNTL;
 }
 
+static bool concerns_after(const struct behind *behind, const struct passage *passage)
+{
+	if (!op_watched(passage->op))
+		return false;
+	if (fence_of(passage->op) == FENCE_STAT)
+		return behind->pending;
+	if (passage->op == OP_READDIR)
+		return stream_noted(behind, (DIR *)passage->regs->arg[0]);
+	return behind->descriptors || behind->removes;
+}
+
 bool behind_after(const struct passage *passage, bool done)
 {
 	struct behind *behind = behind_root();
 	struct signals_held held;
 
-	if (!behind || thread_self.depth || !op_watched(passage->op) || process_threaded() ||
-	    !process_owns_memory())
+	if (!behind || thread_self.depth || !concerns_after(behind, passage) ||
+	    process_threaded() || !process_owns_memory())
 		return done;
 	thread_enter(&held);
 	done = after(behind, passage, done);

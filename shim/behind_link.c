@@ -236,6 +236,7 @@ bool links_command(struct behind *behind, const struct passage *passage, struct 
 	spot_read(behind, target, call->fd2, call->path2);
 	spot_read(behind, source, call->fd, call->path);
 	touch_name(behind, source);
+	ahead_named(call->fd, call->path);
 	if (target->dir)
 		queue_wanted(behind, target->dir);
 	reason = link_proof(behind, call, target, source, &statx);
@@ -359,6 +360,7 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 	spot_read(behind, target, fd, path);
 	if (renames) {
 		spot_read(behind, other, call->fd, call->path);
+		ahead_named(call->fd, call->path);
 		rename_prepare(behind, other);
 		rename_prepare(behind, target);
 	} else if (target->dir) {

@@ -51,3 +51,11 @@ counted() {
     [ -e copy/d40/f8 ]
     [ "$(counted wasted cp -al small copy2)" = 0 ]
 }
+
+@test "Ahead: ln and mv have the names of their next operands looked up, and nothing in vain" {
+    mkdir links moved
+    [ "$(counted used ln -t links tree/d1/*)" -ge 45 ]
+    [ "$(find links -type f | wc -l)" -eq 50 ]
+    [ "$(counted wasted mv -t moved tree/d2/*)" = 0 ]
+    [ "$(find moved -type f | wc -l)" -eq 50 ]
+}
