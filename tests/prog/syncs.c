@@ -358,6 +358,30 @@ static void file_sync(struct file *file, unsigned *count, bool cheat)
 	mark('S', file->inode, err);
 }
 
+/* A child changes and syncs one file, its parent meanwhile another, and then that one. */
+static void forked(struct file *file)
+{
+	struct file *other = file == files ? file + 1 : file - 1;
+	unsigned count = 0;
+	int status;
+	pid_t pid;
+
+	if (file->fd < 0 || other->fd < 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		file_write(file);
+		mark('W', file->inode, 0);
+		file_sync(file, &count, false);
+		_exit(0);
+	}
+	file_write(other);
+	mark('W', other->inode, 0);
+	file_sync(other, &count, false);
+	check(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "child");
+	file_sync(file, &count, false);
+}
+
 /*
  * Behind file I: one that is to be synced soon is changed, mostly, or something happens that
  * has nothing to do with any.
@@ -367,9 +391,12 @@ static void disturb(int i)
 	struct file *file = &files[(i + 1 + (int)random_below(5)) % FILES];
 	struct stat stat;
 
-	switch (random_below(8)) {
+	switch (random_below(10)) {
 	case 0:
 		check(fstat(source, &stat) == 0, "fstat");
+		break;
+	case 2:
+		forked(file);
 		break;
 	case 1:
 		if (file->fd >= 0)

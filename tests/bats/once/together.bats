@@ -210,6 +210,15 @@ notices_nothing() {
     [ -z "${2:-}" ] || in_play 1
 }
 
+@test "in strict mode every fsync is the program's own as well" {
+    requires uring
+    mkdir "$WORK/near"
+    USHIM_STATS=$RECORD shim_in strict-forced "$PROG/together-contract" flock "$WORK/near"
+    in_play 1
+    grep -q '"FSYNC":{[^}]*"warmed"' "$RECORD"
+    ! grep -q '"FSYNC":{[^}]*"answered"' "$RECORD"
+}
+
 @test "C8: a file synced ahead of the program can be executed at once" {
     requires uring
     notices_nothing exec grouped
