@@ -109,6 +109,22 @@ static unsigned window(void)
 	return most < GROUP_MOST ? most : GROUP_MOST;
 }
 
+static unsigned candidates_find(struct together *together, int fd)
+{
+	unsigned count, left;
+
+	together->begun_ns = clock_ns();
+	count = next_find(together->candidates, window());
+	if (!count)
+		count = names_find(together, fd, window());
+	if (!count)
+		return 0;
+	left = held_leave(together, count);
+	if (!left)
+		pay_group(&pay, 0, clock_ns() - together->begun_ns, config.depth);
+	return left;
+}
+
 /* With the depth above zero. */
 static bool group_before(const struct passage *passage)
 {
@@ -118,11 +134,7 @@ static bool group_before(const struct passage *passage)
 	if (late_happened() || leave_begun() || !root_make())
 		return false;
 	stored_void_all(root);
-	count = next_find(root->candidates, window());
-	if (!count)
-		count = names_find(root, (int)passage->regs->arg[0], window());
-	if (count)
-		count = held_leave(root, count);
+	count = candidates_find(root, (int)passage->regs->arg[0]);
 	if (!count)
 		return false;
 	given_up = config.sqpoll_ms || !flight_begin() || !ring_knows(OPCODE_FSYNC);

@@ -233,7 +233,6 @@ void group_run(struct together *together, const struct passage *passage, unsigne
 
 	flying = together;
 	flight_receive(FLIGHT_DURABLE, group_landed);
-	together->begun_ns = clock_ns();
 	together->data_only = passage->op == OP_FDATASYNC;
 	together->used = 0;
 	group_start(together, ring, count);

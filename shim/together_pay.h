@@ -51,7 +51,8 @@ bool pay_in(const struct pay *pay);
 
 /*
  * A group, and whatever fsyncs the program made itself of its files, took NS altogether; the
- * program came for USED of its files. MOST is the limit of the window.
+ * program came for USED of its files. USED is 0 where one was prepared in vain. MOST is the
+ * limit of the window.
  */
 void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most);
 

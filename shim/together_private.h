@@ -66,7 +66,7 @@ struct together {
 	uint64_t old_numbers;    /* descriptors that were there when the group was started */
 	unsigned ready, owed; /* completions in these states */
 	bool data_only; /* the group's are fdatasyncs */
-	uint64_t begun_ns, spent_ns; /* the group's start; what it and its files' own fsyncs took */
+	uint64_t begun_ns, spent_ns; /* when it was prepared; what it and its files' own fsyncs took */
 	unsigned used;  /* of the group, the ones the program came for */
 	unsigned looked; /* calls since the age was looked at */
 	struct pay *pay;

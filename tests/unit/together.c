@@ -118,6 +118,18 @@ static void groups_nobody_comes_for_end_it(void)
 	CHECK(!pay_in(&pay));
 }
 
+/* Shared memory, say, rules them out each time. */
+static void groups_that_are_never_made_end_it(void)
+{
+	struct pay pay = fresh();
+
+	timed(&pay, 2, 150 * US);
+	pay_group(&pay, 0, 20 * US, DEPTH);
+	CHECK(pay_in(&pay));
+	pay_group(&pay, 0, 20 * US, DEPTH);
+	CHECK(!pay_in(&pay));
+}
+
 /* An fsync that waited for another's big file says little about the next. */
 static void one_very_slow_one_hides_no_loss(void)
 {
@@ -266,6 +278,7 @@ int main(int argc, char **argv)
 	test("groups that pay grow to the depth", groups_that_pay_grow_to_the_depth);
 	test("C9: groups that do not pay end it, longer each time", groups_that_do_not_pay_end_it);
 	test("C9: groups nobody comes for end it", groups_nobody_comes_for_end_it);
+	test("C9: groups that are never made end it", groups_that_are_never_made_end_it);
 	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);
 	test("C9: a storage with nothing to gain is hardly looked at",
 	     barred_storage_is_hardly_looked_at);
