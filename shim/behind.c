@@ -19,6 +19,7 @@
 #include "process.h"
 #include "real.h"
 #include "sys.h"
+#include "text.h"
 #include "thread.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
@@ -63,6 +64,8 @@ bool behind_needs(enum op op)
 		return false;
 	if (outside.in)
 		return fence_of(op) != FENCE_NONE || table_op_class(op) == CLASS_HANDLE;
+	if (op == OP_MMAP || op == OP_SHMAT)
+		return true;
 	return outside.samples > 0 && table_op_class(op) == CLASS_COMMAND &&
 	       fence_of(op) == FENCE_COMMAND; /* the class is asked first: it costs less */
 }
@@ -181,6 +184,14 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen)
 
 /* ---- while out: a command is timed ---- */
 
+/* Stores to such memory are output that nobody sees, however early it was mapped. */
+static bool shares_memory(const struct passage *passage)
+{
+	if (passage->op == OP_MMAP)
+		return ((int)passage->regs->arg[3] & MAP_TYPE) != MAP_PRIVATE;
+	return passage->op == OP_SHMAT;
+}
+
 /* Is what CALL changes on a file system that waits by nature? */
 static bool call_network(const struct call *call)
 {
@@ -225,6 +236,8 @@ static bool outside_before(const struct passage *passage)
 	bool network;
 	uint64_t ns;
 
+	if (shares_memory(passage))
+		outside.given_up = true;
 	if (outside.given_up || fence_of(passage->op) != FENCE_COMMAND || !outside.samples ||
 	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
@@ -255,6 +268,31 @@ static bool descriptor_is(int fd, mode_t kind)
 	return descriptor_statx(fd, STATX_TYPE, &statx) == 0 && (statx.stx_mode & S_IFMT) == kind;
 }
 
+/* Does FD's open file hold a lock, which its close gives to others? If in doubt, yes. */
+static bool descriptor_locked(int fd)
+{
+	char text[512], path[40] = "";
+	struct text name = {.at = path, .room = sizeof(path) - 1};
+	long info, length;
+
+	text_add(&name, "/proc/self/fdinfo/");
+	text_number(&name, fd);
+	info = sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return true;
+	length = sys(SYS_read, info, text, sizeof(text) - 1);
+	sys(SYS_close, info);
+	text[length > 0 ? length : 0] = '\0';
+	return length <= 0 || length == sizeof(text) - 1 || strstr(text, "lock:");
+}
+
+/* FD is about to be closed: only of a directory does nobody learn by that. */
+static void close_prepare(struct behind *behind, int fd)
+{
+	if (behind->pending && (!descriptor_is(fd, S_IFDIR) || descriptor_locked(fd)))
+		queue_wait_all(behind);
+}
+
 static int stream_descriptor(DIR *stream)
 {
 	return listing_has(stream) ? listing_descriptor(stream) : REAL(dirfd)(stream);
@@ -273,6 +311,7 @@ static void stream_prepare(struct behind *behind, const struct passage *passage)
 		break;
 	case OP_CLOSEDIR:
 		stream_gone(behind, stream);
+		close_prepare(behind, stream_descriptor(stream));
 		break;
 	case OP_REWINDDIR:
 	case OP_SEEKDIR:
@@ -327,6 +366,16 @@ static bool names_our_descriptor(const struct behind *behind, const struct passa
 	}
 }
 
+/* At the other end of a FIFO or a device it is seen that somebody opens it. */
+static void open_tells(struct behind *behind, int fd, const char *path)
+{
+	struct statx statx;
+
+	if (behind->descriptors && path_statx(fd, path, 0, STATX_TYPE, &statx) == 0 &&
+	    !S_ISREG(statx.stx_mode) && !S_ISDIR(statx.stx_mode))
+		behind_forget(behind);
+}
+
 static void open_prepare(struct behind *behind, const struct passage *passage)
 {
 	const uint32_t changes = O_CREAT | O_TRUNC;
@@ -341,13 +390,16 @@ static void open_prepare(struct behind *behind, const struct passage *passage)
 		empties_end(behind);
 	if ((call.flags & O_ACCMODE) == O_RDONLY && !(call.flags & changes)) {
 		touch_path(behind, spot, call.fd, call.path, !(call.flags & O_NOFOLLOW));
-		return;
+	} else {
+		queue_wait_all(behind);
+		if ((call.flags & O_TMPFILE) == O_TMPFILE ||
+		    !spot_read(behind, spot, call.fd, call.path))
+			behind_forget(behind);
+		else if (spot->dir && strlen(spot->name) <= NAME_MAX)
+			names_add(spot->dir, spot->name);
 	}
-	queue_wait_all(behind);
-	if ((call.flags & O_TMPFILE) == O_TMPFILE || !spot_read(behind, spot, call.fd, call.path))
-		behind_forget(behind);
-	else if (spot->dir && strlen(spot->name) <= NAME_MAX)
-		names_add(spot->dir, spot->name);
+	if (!(call.flags & (O_PATH | O_DIRECTORY)))
+		open_tells(behind, call.fd, call.path);
 }
 
 /* Names that are made by others than this module's commands count as used. */
@@ -364,6 +416,8 @@ static void make_prepare(struct behind *behind, const struct passage *passage)
 		behind_forget(behind);
 	else if (spot->dir && strlen(spot->name) <= NAME_MAX)
 		names_add(spot->dir, spot->name);
+	if (passage->op == OP_FOPEN)
+		open_tells(behind, AT_FDCWD, PATH(arg[0]));
 }
 
 static bool command_prepare(struct behind *behind, const struct passage *passage)
@@ -427,12 +481,10 @@ static bool act(struct behind *behind, const struct passage *passage)
 		stream_prepare(behind, passage);
 		return false;
 	case FENCE_CLOSE:
-		if (behind->pending && !descriptor_is((int)arg[0], S_IFDIR))
-			queue_wait_all(behind);
+		close_prepare(behind, (int)arg[0]);
 		return false;
 	case FENCE_COPY:
-		if (behind->pending && !descriptor_is((int)arg[1], S_IFDIR))
-			queue_wait_all(behind);
+		close_prepare(behind, (int)arg[1]);
 		return false;
 	case FENCE_READ:
 		empties_end(behind);
@@ -473,10 +525,8 @@ static bool act(struct behind *behind, const struct passage *passage)
 /* From here on memory is shared with others, or commands come from several threads. */
 static bool ends_deferral(const struct passage *passage)
 {
-	if (passage->op == OP_MMAP)
-		return ((int)passage->regs->arg[3] & MAP_TYPE) != MAP_PRIVATE;
-	return passage->op == OP_SHMAT || (table_op_order(passage->op) == ORDER_THREAD &&
-					   table_op_class(passage->op) == CLASS_PROCESS);
+	return shares_memory(passage) || (table_op_order(passage->op) == ORDER_THREAD &&
+					  table_op_class(passage->op) == CLASS_PROCESS);
 }
 
 /* Without a record of any directory nothing is pending, and nobody can end what is known. */
