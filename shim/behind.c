@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "ahead.h"
+#include "clock.h"
 #include "config.h"
 #include "engine.h"
 #include "fence.h"
@@ -27,6 +28,8 @@
 enum {
 	SLOW_NS = 200 * 1000, /* a plain command that waited: a journal's commit is no reason */
 	SAMPLES_FIRST = 4,    /* commands timed when the program starts */
+	WORK_NS = 50 * 1000,  /* of the processor: rm(1) takes a few µs from one name to the next */
+	IDLED_ENOUGH = 16,
 };
 
 /* Ordinary memory, so that children inherit what was learned. */
@@ -60,7 +63,11 @@ void behind_begin(void)
 
 bool behind_needs(enum op op)
 {
-	if (!wanted() || outside.given_up)
+	if (!wanted())
+		return false;
+	if (lost_needs(op))
+		return true;
+	if (outside.given_up)
 		return false;
 	if (outside.in)
 		return fence_of(op) != FENCE_NONE || table_op_class(op) == CLASS_HANDLE;
@@ -175,6 +182,8 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen)
 {
 	uint64_t ns;
 
+	if (lost_refuses(passage))
+		return *passage->value;
 	ahead_command(passage->op, unseen);
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = why;
@@ -536,6 +545,59 @@ static bool concerns(const struct behind *behind, const struct passage *passage)
 	       ends_deferral(passage);
 }
 
+static bool refuses_outside(const struct passage *passage)
+{
+	struct signals_held held;
+	bool refuses;
+
+	if (!lost_needs(passage->op))
+		return false;
+	thread_enter(&held);
+	refuses = lost_refuses(passage);
+	thread_leave(&held);
+	return refuses;
+}
+
+/* ---- is it removing that is done, or is a removal the start of some work? ---- */
+
+static bool removes_name(enum op op)
+{
+	return op == OP_UNLINK || op == OP_UNLINKAT || op == OP_RMDIR;
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec now;
+
+	sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* A call comes. Once may be a page fault or the machine; a program that works does so again. */
+static void worked_look(struct behind *behind)
+{
+	uint64_t since = behind->removed_ns;
+
+	behind->removed_ns = 0;
+	if (!since)
+		return;
+	if (thread_ns() - since < WORK_NS) {
+		if (++behind->idled == IDLED_ENOUGH)
+			behind->worked = 0;
+		return;
+	}
+	behind->idled = 0;
+	if (++behind->worked > 1)
+		empties_end(behind);
+}
+
+/* A removal was made or acknowledged. */
+static void worked_begin(struct behind *behind, const struct passage *passage)
+{
+	if (behind->removes && removes_name(passage->op))
+		behind->removed_ns = thread_ns();
+}
+
 bool behind_before(const struct passage *passage)
 {
 	struct behind *behind = behind_root();
@@ -544,6 +606,8 @@ bool behind_before(const struct passage *passage)
 
 	if (thread_self.depth || !wanted())
 		return false;
+	if (!behind && refuses_outside(passage))
+		return true;
 	if (outside.in && !behind) { /* a forked child: the root was wiped */
 		go_out();
 		outside.samples = 1;
@@ -557,7 +621,9 @@ bool behind_before(const struct passage *passage)
 		return false;
 	thread_enter(&held);
 	queue_make_room(behind);
-	done = act(behind, passage);
+	worked_look(behind);
+	done = act(behind, passage) || lost_refuses(passage);
+	worked_begin(behind, passage);
 	thread_leave(&held);
 	if (ends_deferral(passage))
 		outside.given_up = true;

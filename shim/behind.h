@@ -7,6 +7,7 @@
  *   behind_dirs.c    the directories known: private, being emptied; our descriptors of them
  *   behind_link.c    proofs of commands that make names: link, symlink, mkdir, rename
  *   behind_empty.c   proofs of commands that remove them: unlink, rmdir
+ *   behind_lost.c    what may not be destroyed because something failed late
  *   behind_attrs.c   times, owners, modes: what may be set later, and what has to wait
  *   behind_wanted.c  the ones set behind a directory's last pending command
  *   behind_touch.c   what a call has to wait for

@@ -156,11 +156,14 @@ struct behind {
 	int lowest;           /* number below which none of ours is */
 	uint64_t clock;       /* of touched and serial */
 	uint64_t other;       /* calls that end an emptying */
+	uint64_t removed_ns;  /* the thread's own time at the last removal, if nothing came since */
 	unsigned awaited;     /* directories made early that were asked for at once */
+	unsigned worked;      /* removals after which the program computed */
+	unsigned idled;       /* removals in a row after which it did not */
+	uint32_t uid;
 	size_t listed_bytes;  /* all listings together: at most SWEEP_BYTES_MOST */
 	bool removes;         /* the program was seen to remove names */
-	uint32_t uid;
-	bool may_link_all; /* CAP_FOWNER */
+	bool may_link_all;    /* CAP_FOWNER */
 	uint64_t space_device, space_ns; /* file system that was last seen to have room, and when */
 	unsigned space_left;             /* commands until it is asked again */
 	uint64_t proc_device;
@@ -242,6 +245,17 @@ void stream_opened(struct behind *behind, DIR *stream, int fd);
 void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry, bool end);
 void stream_gone(struct behind *behind, DIR *stream);
 bool stream_noted(const struct behind *behind, DIR *stream);
+
+/* ---- behind_lost.c ---- */
+
+/* What would have given INODE another name failed late with ERR. */
+void lost_note(const struct identity *inode, int err);
+
+/* Is OP of interest because of that? */
+bool lost_needs(enum op op);
+
+/* True if PASSAGE would take away what the failure left: it fails, with its value and errno. */
+bool lost_refuses(const struct passage *passage);
 
 /* ---- behind_attrs.c ---- */
 

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * losing: small programs that would lose something if a command they were told is done were not.
+ *
+ *   losing WAY DIRECTORY COUNT     files tN of a new DIRECTORY get a second name and lose the first;
+ *                                  each "content N" has to be somewhere afterwards
+ *   losing queue DIRECTORY WORK    takes jobs (names) out of DIRECTORY by unlink; prints whose
+ *                                  unlink said 0; WORK is file, pipe, compute or nothing
+ *   losing snapshot FROM TO        links all files of FROM into a new directory TO, then TO/state
+ *   losing handler FROM TO         links them, and TO is removed by a handler of SIGINT or SIGTERM
+ *   losing kill LOG LINES SIGNAL COMMAND...
+ *                                  runs COMMAND, sends SIGNAL when LOG has LINES lines more; its
+ *                                  status as of a shell
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	NAMES_MOST = 4096,
+	PATH_ROOM = 1024,
+	NAME_ROOM = 32,
+	COMPUTE_NS = 1000 * 1000,
+};
+
+static char paths[4][PATH_ROOM];
+
+/* DIRECTORY/NAME in one of four places. */
+static const char *path_of(int place, const char *directory, const char *name)
+{
+	if (snprintf(paths[place], PATH_ROOM, "%s/%s", directory, name) >= PATH_ROOM)
+		exit(2);
+	return paths[place];
+}
+
+static const char *name_of(int place, const char *directory, char kind, int number)
+{
+	char name[NAME_ROOM];
+
+	snprintf(name, sizeof(name), "%c%d", kind, number);
+	return path_of(place, directory, name);
+}
+
+static bool file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0;
+}
+
+static bool file_make(const char *path, const char *what, int number)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s %d\n", what, number);
+	return file_write(path, text);
+}
+
+/* ---- two names ---- */
+
+/* What has two names by now loses the first one. */
+static int first_name_end(const char *way, const char *tmp, const char *other)
+{
+	int fd;
+
+	if (!strcmp(way, "remove"))
+		return remove(tmp);
+	if (!strcmp(way, "replace"))
+		return rename(other, tmp);
+	if (!strcmp(way, "truncate")) {
+		fd = open(tmp, O_WRONLY | O_TRUNC);
+		return fd < 0 ? -1 : close(fd);
+	}
+	return unlinkat(AT_FDCWD, tmp, 0);
+}
+
+static int second_name_begin(const char *way, const char *tmp, const char *final)
+{
+	return !strcmp(way, "renamed") || !strcmp(way, "truncate") ? rename(tmp, final) : link(tmp, final);
+}
+
+static bool begins_again(const char *way)
+{
+	return !strcmp(way, "renamed");
+}
+
+/*
+ * unlink, remove, replace: the first name goes right after the second has come. across: into
+ * another directory. after: all first names go when all second ones have come. renamed: a new file
+ * takes the first name. truncate: its contents go.
+ */
+static int two_names(const char *way, const char *directory, int count)
+{
+	char elsewhere[PATH_ROOM + 8];
+	bool after = !strcmp(way, "after");
+
+	snprintf(elsewhere, sizeof(elsewhere), "%s.other", directory);
+	if (mkdir(directory, 0700) != 0 || mkdir(elsewhere, 0700) != 0)
+		return 2;
+	for (int i = 0; i < count; i++)
+		if (!file_make(name_of(0, directory, 't', i), "content", i) ||
+		    !file_make(name_of(1, directory, 'o', i), "other", i))
+			return 2;
+	for (int i = 0; i < count; i++) {
+		const char *tmp = name_of(0, directory, 't', i);
+		const char *final = name_of(1, strcmp(way, "across") ? directory : elsewhere, 'f', i);
+
+		if (second_name_begin(way, tmp, final) != 0)
+			continue;
+		if (begins_again(way)) {
+			int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+			if (fd >= 0)
+				close(fd);
+		} else if (!after) {
+			first_name_end(way, tmp, name_of(2, directory, 'o', i));
+		}
+	}
+	for (int i = 0; after && i < count; i++)
+		first_name_end(way, name_of(0, directory, 't', i), NULL);
+	return 0;
+}
+
+/* ---- a queue of work ---- */
+
+static void compute(void)
+{
+	struct timespec begin, now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < COMPUTE_NS);
+}
+
+static int names_read(const char *directory, char names[][NAME_ROOM])
+{
+	DIR *dir = opendir(directory);
+	int count = 0;
+
+	for (const struct dirent *entry; dir && (entry = readdir(dir));)
+		if (entry->d_name[0] != '.' && count < NAMES_MOST)
+			snprintf(names[count++], NAME_ROOM, "%.31s", entry->d_name);
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static int queue(const char *directory, const char *work)
+{
+	static char names[NAMES_MOST][NAME_ROOM];
+	int count = names_read(directory, names), taken = 0;
+	int to = !strcmp(work, "file") ? fileno(tmpfile()) : STDOUT_FILENO;
+
+	for (int i = 0; i < count; i++) {
+		path_of(0, directory, names[i]);
+		if (unlink(paths[0]) != 0)
+			continue;
+		memmove(names[taken++], names[i], sizeof(*names));
+		if (!strcmp(work, "compute"))
+			compute();
+		else if (strcmp(work, "nothing"))
+			dprintf(to, "%s\n", to == STDOUT_FILENO ? names[i] : "x");
+	}
+	for (int i = 0; i < taken && strcmp(work, "pipe"); i++)
+		puts(names[i]);
+	return 0;
+}
+
+/* ---- snapshots ---- */
+
+static int links_make(const char *from, const char *to)
+{
+	static char names[NAMES_MOST][NAME_ROOM];
+	int count = names_read(from, names);
+
+	if (mkdir(to, 0700) != 0)
+		return -1;
+	for (int i = 0; i < count; i++) {
+		path_of(0, from, names[i]);
+		path_of(1, to, names[i]);
+		if (link(paths[0], paths[1]) != 0)
+			return -1;
+	}
+	return count;
+}
+
+static int snapshot(const char *from, const char *to)
+{
+	int fd;
+
+	if (links_make(from, to) < 0)
+		return 1;
+	path_of(0, to, "state.new");
+	path_of(1, to, "state");
+	fd = open(paths[0], O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd < 0 || write(fd, "done\n", 5) != 5 || fsync(fd) != 0 || close(fd) != 0)
+		return 1;
+	return rename(paths[0], paths[1]) != 0;
+}
+
+static const char *made;
+
+/* As that of git clone. */
+static void on_signal(int number)
+{
+	static char names[NAMES_MOST][NAME_ROOM];
+	int count = names_read(made, names);
+
+	for (int i = 0; i < count; i++) {
+		path_of(2, made, names[i]);
+		if (unlink(paths[2]) != 0)
+			_exit(3);
+	}
+	if (rmdir(made) != 0 && errno != ENOENT)
+		_exit(4);
+	_exit(128 + number);
+}
+
+static int handler(const char *from, const char *to)
+{
+	made = to;
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	if (links_make(from, to) < 0)
+		return 1;
+	pause();
+	return 0;
+}
+
+/* ---- a signal at a chosen moment ---- */
+
+static int lines_of(const char *path)
+{
+	char buffer[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), lines = 0;
+	ssize_t length;
+
+	while (fd >= 0 && (length = read(fd, buffer, sizeof(buffer))) > 0)
+		for (ssize_t i = 0; i < length; i++)
+			lines += buffer[i] == '\n';
+	if (fd >= 0)
+		close(fd);
+	return lines;
+}
+
+static int kill_after(char **argv)
+{
+	int before = lines_of(argv[2]), status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp(argv[5], argv + 5);
+		_exit(127);
+	}
+	while (lines_of(argv[2]) - before < atoi(argv[3]))
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	kill(pid, atoi(argv[4]));
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 5 && !strcmp(argv[1], "kill"))
+		return kill_after(argv);
+	if (argc != 4)
+		return 2;
+	if (!strcmp(argv[1], "queue"))
+		return queue(argv[2], argv[3]);
+	if (!strcmp(argv[1], "snapshot"))
+		return snapshot(argv[2], argv[3]);
+	if (!strcmp(argv[1], "handler"))
+		return handler(argv[2], argv[3]);
+	return two_names(argv[1], argv[2], atoi(argv[3]));
+}
