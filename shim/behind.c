@@ -108,6 +108,15 @@ static bool may_link_all(void)
 	return sys(SYS_capget, &header, data) == 0 && data[0].effective >> CAP_FOWNER & 1;
 }
 
+void behind_identify(struct behind *behind)
+{
+	if (behind->identified)
+		return;
+	behind->uid = (uint32_t)sys(SYS_setfsuid, -1); /* refused, it says what it is */
+	behind->may_link_all = may_link_all();
+	behind->identified = true;
+}
+
 static bool root_make(void)
 {
 	struct statx proc;
@@ -117,8 +126,6 @@ static bool root_make(void)
 	if (!root)
 		return false;
 	root->magic = BEHIND_MAGIC;
-	root->uid = (uint32_t)sys(SYS_geteuid);
-	root->may_link_all = may_link_all();
 	if (path_statx(AT_FDCWD, "/proc", 0, STATX_INO, &proc) == 0)
 		root->proc_device = identity_of(&proc).device;
 	flight_receive(FLIGHT_COMMAND, command_done);
@@ -163,6 +170,7 @@ void behind_forget(struct behind *behind)
 {
 	queue_wait_all(behind);
 	empties_end(behind);
+	behind->identified = false; /* the call may be about to change it */
 	for (int i = 0; i < BEHIND_DIRS && behind->descriptors; i++)
 		if (behind->dirs[i].used)
 			dir_drop(behind, &behind->dirs[i]);
@@ -502,6 +510,7 @@ static bool act(struct behind *behind, const struct passage *passage)
 		return false;
 	case FENCE_WRITE:
 		empties_end(behind);
+		behind->space_left = 0;
 		if (descriptor_is((int)arg[0], S_IFREG))
 			queue_wait_all(behind);
 		else
@@ -542,7 +551,14 @@ static bool ends_deferral(const struct passage *passage)
 static bool concerns(const struct behind *behind, const struct passage *passage)
 {
 	return behind->descriptors || fence_of(passage->op) == FENCE_COMMAND ||
-	       ends_deferral(passage);
+	       ends_deferral(passage) || lost_needs(passage->op);
+}
+
+/* What needs no directory to be true may end all the same. */
+static void unheeded(struct behind *behind)
+{
+	behind->identified = false;
+	behind->space_left = 0;
 }
 
 static bool refuses_outside(const struct passage *passage)
@@ -617,8 +633,12 @@ bool behind_before(const struct passage *passage)
 		return false;
 	if (!behind)
 		return outside_before(passage);
-	if (!concerns(behind, passage) || !process_owns_memory())
+	if (!process_owns_memory())
 		return false;
+	if (!concerns(behind, passage)) {
+		unheeded(behind);
+		return false;
+	}
 	thread_enter(&held);
 	queue_make_room(behind);
 	worked_look(behind);

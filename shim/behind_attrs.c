@@ -271,7 +271,10 @@ static bool private_command(struct behind *behind, const struct passage *passage
 	struct attribute attribute = attribute_of(passage->op, arg);
 
 	if (attribute.kind != ATTRIBUTE_TIMES && !harmless(passage->op, arg, dir, statx)) {
-		queue_wait_dir(behind, dir);
+		if (dir->held)
+			queue_wait_all(behind); /* links from here, which have to get at it */
+		else
+			queue_wait_dir(behind, dir);
 		if (!op_sets_times(passage->op))
 			dir->ground = GROUND_OTHER; /* what was proven may not hold any more */
 		return false;

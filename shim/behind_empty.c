@@ -201,11 +201,12 @@ static bool successes_enough(const struct behind *behind, const struct dir *dir,
 }
 
 /* EPERM: in a sticky directory only the owner removes; immutable files say so. */
-static bool entry_removable(const struct behind *behind, const struct spot *spot)
+static bool entry_removable(struct behind *behind, const struct spot *spot)
 {
 	uint64_t special = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
 	struct statx statx;
 
+	behind_identify(behind);
 	if (spot->parent.stx_mode & S_ISVTX && spot->parent.stx_uid != behind->uid)
 		return false;
 	if (!(spot->parent.stx_attributes_mask & special))

@@ -20,7 +20,7 @@ enum {
 	SUBDIRECTORIES_MOST = 1000,
 	AWAITED_MOST = 2,         /* directories asked for at once: then they are made at once */
 	SPACE_BLOCKS = 1024,      /* "not near full", in blocks and in inodes */
-	SPACE_COMMANDS = 1024,    /* commands until it is asked again, or */
+	SPACE_COMMANDS = 512,     /* commands until it is asked again (each takes 2 at most), or */
 	SPACE_NS = 1000000000,    /* so much time */
 	UID_OVERFLOW = 65534,     /* an owner this user namespace has no number for */
 	SOURCE_MASK = STATX_TYPE | STATX_NLINK | STATX_UID | STATX_INO | 0x1000 /* MNT_ID */,
@@ -39,8 +39,9 @@ static bool space_left(struct behind *behind, const struct dir *dir)
 	}
 	if (sys(SYS_fstatfs, dir->fd, &statfs) != 0)
 		return false;
-	if ((statfs.f_blocks && statfs.f_bavail < SPACE_BLOCKS) ||
-	    (statfs.f_files && statfs.f_ffree < SPACE_BLOCKS))
+	/* What is pending is still to come. */
+	if ((statfs.f_blocks && statfs.f_bavail < SPACE_BLOCKS + 2 * behind->making) ||
+	    (statfs.f_files && statfs.f_ffree < SPACE_BLOCKS + behind->making))
 		return false;
 	behind->space_device = dir->identity.device;
 	behind->space_ns = now;
@@ -73,7 +74,7 @@ static enum reason target_proof(struct behind *behind, const struct spot *spot)
 }
 
 /* ENOENT, EPERM, EMLINK, EXDEV: what the source is now. */
-static enum reason source_proof(const struct behind *behind, const struct spot *target,
+static enum reason source_proof(struct behind *behind, const struct spot *target,
 				const struct statx *source)
 {
 	uint64_t special = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_ENCRYPTED;
@@ -81,6 +82,7 @@ static enum reason source_proof(const struct behind *behind, const struct spot *
 	if (!S_ISREG(source->stx_mode) || source->stx_nlink >= LINKS_MOST ||
 	    source->stx_attributes & special || source->stx_mnt_id != target->dir->mount)
 		return REASON_SOURCE;
+	behind_identify(behind);
 	if (source->stx_uid != behind->uid &&
 	    !(behind->may_link_all && source->stx_uid != UID_OVERFLOW))
 		return REASON_SOURCE; /* the hard-link policy (proc(5), protected_hardlinks) */

@@ -160,10 +160,11 @@ struct behind {
 	unsigned awaited;     /* directories made early that were asked for at once */
 	unsigned worked;      /* removals after which the program computed */
 	unsigned idled;       /* removals in a row after which it did not */
-	uint32_t uid;
+	uint32_t uid;         /* as file systems see it; */
 	size_t listed_bytes;  /* all listings together: at most SWEEP_BYTES_MOST */
 	bool removes;         /* the program was seen to remove names */
-	bool may_link_all;    /* CAP_FOWNER */
+	bool may_link_all;    /* CAP_FOWNER; */
+	bool identified;      /* both are known */
 	uint64_t space_device, space_ns; /* file system that was last seen to have room, and when */
 	unsigned space_left;             /* commands until it is asked again */
 	uint64_t proc_device;
@@ -193,6 +194,9 @@ struct behind *behind_root(void);
  * changes itself is for ahead_changed.
  */
 long command_plain(const struct passage *passage, enum reason why, bool unseen);
+
+/* Who the process is by now. */
+void behind_identify(struct behind *behind);
 
 /* Everything is done, and nothing is known any more. */
 void behind_forget(struct behind *behind);
