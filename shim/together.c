@@ -69,6 +69,8 @@ static void learn(int fd, uint64_t ns)
 		if (shape.identity.device != pay.device) {
 			pay_begin(&pay, shape.identity.device);
 			pay.barred = !names_shares_commits(fd);
+			/* Over a network opening the files costs what syncing them does. */
+			pay.opens = names_alike(fd) && (pay.forced || !names_network(fd));
 		}
 		next_note(fd, &shape);
 	}

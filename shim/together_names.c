@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "ahead.h"
-#include "names.h"
 #include "sys.h"
 
 enum {
@@ -252,19 +251,14 @@ static unsigned directory_find(struct together *together, int fd, struct candida
 	return listing_find(together, place, candidates, most);
 }
 
-/* Over a network opening the files costs what syncing them does. */
-static bool may_open(const struct together *together, int fd)
-{
-	return names_alike(fd) && (together->pay->forced || !names_network(fd));
-}
-
 unsigned names_find(struct together *together, int fd, unsigned most)
 {
 	static unsigned vain;
 	unsigned count = 0;
 
 	if (!next_reopens() || together->never_open ||
-	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) || !may_open(together, fd))
+	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) ||
+	    !together->pay->opens)
 		return 0;
 	most = most < AT_ONCE ? most : AT_ONCE;
 	if (next_changed_before(TRAIL - 1))

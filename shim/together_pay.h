@@ -23,6 +23,7 @@ struct pay {
 	unsigned sentence; /* plain fsyncs to sit out after a mistake: doubles */
 	unsigned sitting;  /* plain fsyncs still to sit out */
 	bool barred;       /* nothing to be gained on this file system */
+	bool opens;        /* files may be opened there, too, to be synced */
 	bool forced;       /* USHIM_FORCE: in, whatever is measured */
 };
 
