@@ -292,6 +292,7 @@ static void watch_kept(struct together *together, const struct passage *passage)
 void together_watch(const struct passage *passage)
 {
 	struct signals_held held;
+	int saved = errno;
 
 	if (!together_keeps || (together_syncs(passage->op) && !thread_self.depth))
 		return;
@@ -300,6 +301,7 @@ void together_watch(const struct passage *passage)
 		watch_kept(root, passage);
 	arm();
 	thread_leave(&held);
+	errno = saved;
 }
 
 bool together_sits_out(void)

@@ -180,12 +180,21 @@ static bool number_is_new(const struct together *together, int fd)
 	return fd < NUMBERS && !(together->old_numbers >> fd & 1);
 }
 
+/* False where the kernel would refuse an fsync (EBADF). */
+static bool number_syncs(int fd)
+{
+	long flags = sys(SYS_fcntl, fd, F_GETFL);
+
+	return flags >= 0 && !(flags & O_PATH);
+}
+
 static bool stored_is_for(const struct together *together, const struct stored *stored, int fd)
 {
 	if (stored->state == STORED_OWED)
 		return true;
 	return stored->state == STORED_READY &&
-	       (stored->fd == fd || (stored->fd == OURS && number_is_new(together, fd)));
+	       (stored->fd == fd ||
+		(stored->fd == OURS && number_is_new(together, fd) && number_syncs(fd)));
 }
 
 struct stored *stored_find(struct together *together, int fd, const struct shape *shape)

@@ -10,6 +10,8 @@
  *   reopened   the same, where they are opened again to sync them
  *   posix      the lock on a file next in order stays, for this process never closes it
  *   directory  the same for a lock on the directory they are in
+ *   place      an fsync by a descriptor of O_PATH is EBADF, whatever was synced ahead
+ *   stream     errno stays where it is nobody's business
  *   holder     somebody's write lease on a file next in order is not broken
  *
  * So that what lags behind shows, this thread runs before all others of its processor, where
@@ -218,6 +220,39 @@ static void directory(void)
 	posix_lock(".", F_RDLCK, O_RDONLY | O_DIRECTORY, FILES);
 }
 
+/* Behind some that are open to be synced, one that is open by its place alone. */
+static void place(void)
+{
+	enum { OPENED = 6 };
+	int fd;
+
+	write_all(data, SIZE, 0644);
+	close_written();
+	sync_reopened(OPENED, true);
+	fd = open(name_of(OPENED), O_PATH);
+	check(fd >= 0, "O_PATH");
+	if (fsync(fd) == 0 || errno != EBADF)
+		errx(1, "fsync by O_PATH succeeds");
+	close(fd);
+}
+
+/* A stream without a descriptor is looked at while completions are kept. */
+static void stream(void)
+{
+	FILE *memory = fmemopen(data, SIZE, "w");
+
+	check(memory, "fmemopen");
+	write_all(data, SIZE, 0644);
+	for (int i = 0; i < FILES; i++) {
+		check(fsync(fds[i]) == 0, "fsync");
+		errno = EXDEV;
+		if (fflush(memory) != 0 || errno != EXDEV)
+			err(1, "errno");
+	}
+	fclose(memory);
+	close_all();
+}
+
 static volatile sig_atomic_t broken;
 
 static void lease_broken(int number)
@@ -278,6 +313,7 @@ static const struct {
 } kinds[] = {
 	{"exec", execs},   {"flock", flocks},         {"lease", leases}, {"reopened", leases_reopened},
 	{"posix", posix}, {"directory", directory}, {"holder", holder},
+	{"place", place}, {"stream", stream},
 };
 
 int main(int argc, char **argv)

@@ -249,6 +249,12 @@ notices_nothing() {
     notices_nothing reopened
 }
 
+@test "C1: what is no descriptor to sync by is none, and errno stays" {
+    requires uring
+    notices_nothing place
+    notices_nothing stream grouped
+}
+
 @test "C8: locks stay, and leases are not broken" {
     requires uring
     notices_nothing posix
