@@ -8,6 +8,8 @@
  *                                  unlink said 0; WORK is file, pipe, compute or nothing
  *   losing snapshot FROM TO        links all files of FROM into a new directory TO, then TO/state
  *   losing handler FROM TO         links them, and TO is removed by a handler of SIGINT or SIGTERM
+ *   losing many KIND DIRECTORY      40 links (of DIRECTORY.source), symlinks, mkdirs or renames in a new
+ *                                  DIRECTORY; 5 if a call said that it failed
  *   losing kill LOG LINES SIGNAL COMMAND...
  *                                  runs COMMAND, sends SIGNAL when LOG has LINES lines more; its
  *                                  status as of a shell
@@ -30,6 +32,7 @@ enum {
 	PATH_ROOM = 1024,
 	NAME_ROOM = 32,
 	COMPUTE_NS = 1000 * 1000,
+	MANY = 40,
 };
 
 static char paths[4][PATH_ROOM];
@@ -237,6 +240,33 @@ static int handler(const char *from, const char *to)
 	return 0;
 }
 
+/* ---- many of a kind ---- */
+
+static int many_make(const char *kind, const char *directory, const char *path, int number)
+{
+	char source[PATH_ROOM + 8];
+
+	snprintf(source, sizeof(source), "%s.source", directory);
+	if (!strcmp(kind, "symlink"))
+		return symlink("nowhere", path);
+	if (!strcmp(kind, "mkdir"))
+		return mkdir(path, 0700);
+	if (!strcmp(kind, "link"))
+		return link(source, path);
+	return rename(name_of(1, directory, 'b', number), path);
+}
+
+static int many(const char *kind, const char *directory)
+{
+	int failed = mkdir(directory, 0700);
+
+	for (int i = 0; i < MANY && !strcmp(kind, "rename"); i++)
+		failed |= !file_make(name_of(0, directory, 'b', i), "content", i);
+	for (int i = 0; i < MANY; i++)
+		failed |= many_make(kind, directory, name_of(0, directory, 'n', i), i);
+	return failed ? 5 : 0;
+}
+
 /* ---- a signal at a chosen moment ---- */
 
 static int lines_of(const char *path)
@@ -280,6 +310,8 @@ int main(int argc, char **argv)
 		return queue(argv[2], argv[3]);
 	if (!strcmp(argv[1], "snapshot"))
 		return snapshot(argv[2], argv[3]);
+	if (!strcmp(argv[1], "many"))
+		return many(argv[2], argv[3]);
 	if (!strcmp(argv[1], "handler"))
 		return handler(argv[2], argv[3]);
 	return two_names(argv[1], argv[2], atoi(argv[3]));

@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# C6 for every kind of command: one that fails after all is said once, in the right words, the status
+# is 1, and the rest is there. behind.bats has links, unlinks and the ways out.
+
+load ../common
+load ../slow
+
+setup() {
+    requires_slow
+    cd "$BATS_TEST_TMPDIR" || return
+    : >back/d.source
+}
+
+teardown() {
+    leave_slow
+    cd /
+}
+
+# many KIND: its status
+many() {
+    local status=0
+    shim_in auto "$PROG/losing" many "$1" d 2>../errors || status=$?
+    echo "$status"
+}
+
+@test "C6: a link, symlink, mkdir or rename that fails late is said once, and the rest is there" {
+    local kind errno text says
+    for kind in link symlink mkdir rename; do
+        for errno in EIO ENOSPC EACCES; do
+            case $errno in
+            EIO) text='Input/output error' ;;
+            ENOSPC) text='No space left on device' ;;
+            EACCES) text='Permission denied' ;;
+            esac
+            says=${kind}at
+            # The first is d itself (mkdir), and one is made plainly.
+            enter_slow --delay=$kind:500us,mkdir:500us "--fail=$kind:4:$errno"
+            [ "$(many $kind)" -eq 1 ] || fail "$kind, $errno: status"
+            leave_slow
+            [ "$(wc -l <errors)" -eq 1 ] || fail "$kind, $errno: $(cat errors)"
+            grep -qx "ushim: $says 'd/n[0-9]*': $text (reported late)" errors || fail "$(cat errors)"
+            [ "$(find back/d -mindepth 1 -maxdepth 1 -name 'n*' | wc -l)" -eq 39 ] ||
+                fail "$kind, $errno: the rest"
+            rm -rf back/d
+        done
+    done
+}
+
+@test "C6: a directory that cannot be removed after all is said, and stays" {
+    local errno
+    for errno in EIO EACCES; do
+        mkdir -p back/s/{1..6}
+        touch back/s/{1..6}/{1..12}
+        enter_slow --delay=500us "--fail=rmdir:4:$errno" # the first is made plainly
+        status=0
+        shim_in auto rm -rf s 2>../errors || status=$?
+        leave_slow
+        [ "$status" -eq 1 ]
+        grep -q "^ushim: rmdir '[1-6]': .* (reported late)" errors || fail "$(cat errors)"
+        [ -d back/s ]
+        [ "$(find back/s -type f | wc -l)" -eq 0 ]
+        rm -rf back/s
+    done
+}
+
+@test "C6: times, owners or modes of a directory that fail are said, early or late" {
+    local nth
+    mkdir -p back/s/a back/s/b
+    touch back/s/a/{1..12} back/s/b/{1..12}
+    chmod 750 back/s/a back/s/b
+    for nth in 1 2 3 4 5 6; do
+        enter_slow --delay=500us "--fail=setattr:$nth:EIO"
+        status=0
+        cp -al s d 2>../errors.plain || status=$?
+        leave_slow
+        rm -rf back/d
+        enter_slow --delay=500us "--fail=setattr:$nth:EIO"
+        late=0
+        shim_in auto cp -al s d 2>../errors || late=$?
+        leave_slow
+        [ "$late" -eq "$status" ] || fail "$nth: $late for $status: $(cat errors)"
+        [ "$status" -eq 0 ] || [ -s errors ]
+        [ "$(find back/d -type f | wc -l)" -eq 24 ]
+        rm -rf back/d
+    done
+}
+
+@test "C6: a stranger who makes the name first keeps it, and that is said" {
+    local try
+    for try in 1 2 3 4 5; do
+        enter_slow --delay=500us --hang=link:4:1s
+        {
+            until [ -e ../back/d/n1 ]; do :; done
+            echo stranger >../back/d/n39
+        } &
+        status=$(many link)
+        wait
+        leave_slow
+        [ "$(find back/d -name 'n*' | wc -l)" -eq 40 ]
+        [ "$(cat back/d/n39)" = stranger ] || { # he came too late
+            rm -rf back/d
+            continue
+        }
+        [ "$status" -eq 1 ]
+        [ "$(cat errors)" = "ushim: linkat 'd/n39': File exists (reported late)" ] || fail "$(cat errors)"
+        return 0
+    done
+    fail "the stranger was never first"
+}
