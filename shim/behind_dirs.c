@@ -28,6 +28,7 @@
 enum {
 	NUMBER_MOST = 1024, /* ours end here or at the program's limit: a larger table costs */
 	NAMES_FIRST = 512,
+	NAMES_ROOM_MOST = 1 << 20, /* half of it is used, at most: 8 MiB a directory */
 	PLACE_MASK = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO | STATX_MNT_ID,
 };
 
@@ -358,6 +359,8 @@ static bool names_grow(struct dir *dir)
 	uint64_t *before = dir->names;
 	uint32_t room = dir->names_room;
 
+	if (room == NAMES_ROOM_MOST)
+		return false;
 	dir->names_room = room ? room * 2 : NAMES_FIRST;
 	dir->names = process_map_private(dir->names_room * sizeof(*dir->names));
 	if (!dir->names) {
