@@ -146,7 +146,7 @@ static void candidate_begin(struct together *together, struct candidate *candida
 	stored->state = STORED_FLYING;
 	stored->fd = candidate->fd;
 	stored->by = candidate->by;
-	stored->told = false;
+	stored->told = stored->said = false;
 	stored->shape = candidate->shape;
 	stored->result = 0;
 	write_begun(stored, (int)sys(SYS_sync_file_range, candidate->by, 0, 0,

@@ -55,6 +55,7 @@ struct stored {
 	int by; /* as of the candidate */
 	int result;
 	bool told; /* the failure, through another descriptor than this one's */
+	bool said; /* it was reported late, because others may come for it */
 	struct shape shape;  /* when it was started */
 	char path[PATH_MAX]; /* of a failure; memory that is never touched otherwise */
 };
@@ -91,6 +92,9 @@ void descriptor_link(int fd, char link[LINK_SIZE]);
 
 /* Failures nobody came for are told now (late.h). */
 void stored_tell_all(struct together *together);
+
+/* Descriptors are about to be another process's too, to which the kernel will not tell them. */
+void stored_share(struct together *together);
 
 /* Which descriptors the program has, behind a group with files of ours. */
 void stored_number_look(struct together *together);

@@ -106,13 +106,26 @@ void stored_void(struct together *together, const struct identity *identity)
 	}
 }
 
+static void stored_say(const struct together *together, struct stored *stored)
+{
+	if (!stored->told && !stored->said)
+		late_report(together->data_only ? "fdatasync" : "fsync",
+			    stored->path[0] ? stored->path : NULL, -stored->result);
+	stored->said = true;
+}
+
 /* The program will not come for STORED, which says that its file is not safe. */
 static void stored_tell(struct together *together, struct stored *stored)
 {
-	if (!stored->told)
-		late_report(together->data_only ? "fdatasync" : "fsync",
-			    stored->path[0] ? stored->path : NULL, -stored->result);
+	stored_say(together, stored);
 	stored_end(together, stored);
+}
+
+void stored_share(struct together *together)
+{
+	for (unsigned i = 0; i < GROUP_MOST; i++)
+		if (together->stored[i].state == STORED_OWED)
+			stored_say(together, &together->stored[i]);
 }
 
 void stored_close(struct together *together, int fd)

@@ -206,12 +206,20 @@ static void touch_syscall(struct together *together, long number)
 	}
 }
 
+/* fork, spawn, passing of descriptors; more than these, for a failure is rare. */
+static bool op_shares(enum op op)
+{
+	return table_op_class(op) == CLASS_PROCESS || op == OP_POPEN;
+}
+
 void void_before(struct together *together, const struct passage *passage)
 {
 	const long *arg = passage->regs->arg;
 
 	switch (touch_of(passage->op)) {
 	case TOUCH_ALL:
+		if (together->owed && op_shares(passage->op))
+			stored_share(together);
 		stored_void_all(together);
 		break;
 	case TOUCH_NOTHING:
@@ -249,6 +257,8 @@ void void_before(struct together *together, const struct passage *passage)
 		touch_fcntl(together, (int)arg[1]);
 		break;
 	case TOUCH_SYSCALL:
+		if (together->owed)
+			stored_share(together);
 		touch_syscall(together, arg[0]);
 		break;
 	case TOUCH_NAMES:

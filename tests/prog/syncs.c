@@ -15,7 +15,8 @@
  * syncs errors DIRECTORY: files with two descriptors, each synced by both, twice; prints what
  * came of them, a line a file.
  *
- * syncs few DIRECTORY: files of which the first four are synced. log: of which one is, often.
+ * syncs few DIRECTORY: files of which the first four are synced. inherited: then all, by a child.
+ * log: one is, often.
  *
  * syncs check LOG MARKS: holds the marks against slowfs's log of requests. Of every fsync that
  * returned success there has to be an FSYNC of that inode that began after the last change of
@@ -589,6 +590,23 @@ static void few(const char *directory)
 		sync_told(files[i].fd);
 }
 
+/* The first files are synced, then a child syncs all. */
+static void inherited(const char *directory)
+{
+	int status;
+	pid_t pid;
+
+	few(directory);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < FILES; i++)
+			printf("%s\n", sync_told(files[i].fd));
+		fflush(stdout);
+		_exit(0);
+	}
+	check(pid > 0 && waitpid(pid, &status, 0) == pid, "child");
+}
+
 /* One small file is synced again and again, between descriptors of another that is not. */
 static void growing(const char *directory)
 {
@@ -765,6 +783,10 @@ int main(int argc, char **argv)
 		few(argv[2]);
 		return 0;
 	}
+	if (argc == 3 && !strcmp(argv[1], "inherited")) {
+		inherited(argv[2]);
+		return 0;
+	}
 	if (argc == 3 && !strcmp(argv[1], "log")) {
 		growing(argv[2]);
 		return 0;
@@ -775,6 +797,6 @@ int main(int argc, char **argv)
 		return verify();
 	}
 	fprintf(stderr, "usage: syncs run SEED DIRECTORY MARKS [cheat] | each DIRECTORY MARKS |\n"
-			"       syncs links DIRECTORY MARKS | errors|few|log DIRECTORY | check LOG MARKS\n");
+			"       syncs links DIRECTORY MARKS | errors|few|inherited|log DIRECTORY | check LOG MARKS\n");
 	return 2;
 }

@@ -214,6 +214,15 @@ told_the_same() {
     [[ $output == *"ushim: fsync '$WORK/slow/f"*"': Input/output error (reported late)"* ]]
 }
 
+@test "C6: nor is one lost that a child might have been told" {
+    requires uring
+    requires_slow
+    mounted --writeback --fail=write:9:EIO
+    run shim_in auto-forced "$SYNCS" inherited "$WORK/slow"
+    echo "$output" >&2
+    [[ $output == *EIO* || ${lines[0]} == *"(reported late)" ]] # before the child asks
+}
+
 # notices_nothing WHAT [grouped]: a program that looks closely (tests/prog/together-contract.c).
 notices_nothing() {
     local status=0
