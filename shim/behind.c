@@ -199,6 +199,11 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen)
 	return *passage->value;
 }
 
+uint64_t command_cost_ns(void)
+{
+	return outside.command.cost_ns;
+}
+
 /* ---- while out: a command is timed ---- */
 
 /* Stores to such memory are output that nobody sees, however early it was mapped. */

@@ -94,6 +94,8 @@ struct dir {
 	struct command *head, *tail; /* its queue; those the kernel has come first */
 	unsigned pending, flying;    /* how many; and of these, those the kernel has */
 	unsigned held;               /* commands elsewhere that need its descriptor */
+	unsigned preparing;          /* names being looked up for its next chain */
+	unsigned prepared;           /* commands from the first on whose names were */
 	int fd;                      /* O_PATH, ours, far up */
 
 	/* Private ground. */
@@ -148,7 +150,7 @@ struct behind {
 	uint64_t magic;
 	bool failed; /* something failed late: nothing more is acknowledged */
 	bool ready;  /* some directory's next chain may be submitted */
-	unsigned pending, flying;
+	unsigned pending, flying; /* flying: with what is being looked up */
 	uint16_t inodes[1024]; /* pending commands by a hash of their inode */
 	unsigned making;      /* pending commands that make a name */
 	unsigned ways;        /* pending commands with is_way */
@@ -177,6 +179,7 @@ struct behind {
 	struct identity ended[BEHIND_ENDED];
 	unsigned ended_next;
 	struct spot spot, spot2;
+	struct statx looked_up; /* where lookups put what nobody reads */
 	struct command *free;
 	unsigned commands_used; /* of the array; the rest was never touched */
 	struct dir dirs[BEHIND_DIRS];
@@ -197,6 +200,9 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen);
 
 /* Who the process is by now. */
 void behind_identify(struct behind *behind);
+
+/* What a plain command took lately, nanoseconds; 0: not known. */
+uint64_t command_cost_ns(void);
 
 /* Everything is done, and nothing is known any more. */
 void behind_forget(struct behind *behind);

@@ -23,7 +23,10 @@
 #include "trace.h"
 
 enum {
-	CHAIN_MOST = 64, /* commands of a chain */
+	CHAIN_MOST = 64, /* commands of a chain, */
+	PREPARED_LEAST = 8, /* and of one whose names are looked up before; as many as run in */
+	PREPARED_NS = 500 * 1000 * 1000,  /* half of the usual time-out of an entry */
+	LOOKED_UP_NS = 250 * 1000 * 1000, /* a name is not looked up again so soon */
 	WAIT_SLICE_MS = 20,
 	TRACKS_BEFORE = 512, /* trace: below are the questions' tracks */
 };
@@ -190,11 +193,23 @@ static bool result_is_refusal(int result)
 	       result == -EOPNOTSUPP || result == -ENOMEM || result == -EINVAL;
 }
 
+/* Whatever it found: the command will say. */
+static void lookup_done(struct behind *behind, struct dir *dir)
+{
+	behind->flying--;
+	if (--dir->preparing == 0)
+		behind->ready = true;
+}
+
 void command_done(uint64_t token, int result)
 {
 	struct behind *behind = behind_root();
 	struct command *command = &behind->commands[token];
 
+	if (token >= BEHIND_COMMANDS) {
+		lookup_done(behind, &behind->dirs[token - BEHIND_COMMANDS]);
+		return;
+	}
 	if (result_is_refusal(result))
 		result = command_by_hand(command);
 	command->dir->flying--;
@@ -239,14 +254,89 @@ static bool refused_for_good(int err)
 	return err < 0 && err != -EAGAIN && err != -EBUSY && err != -EINTR && err != -ENOMEM;
 }
 
+/*
+ * Is there a name that COMMAND would have to look up? What is to be removed; and a link's source,
+ * which the program has looked up, but maybe too long ago.
+ */
+static bool lookup_call(struct behind *behind, const struct command *command, uint64_t now,
+			struct call *call)
+{
+	*call = (struct call){
+		.opcode = OPCODE_STATX,
+		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		.length = STATX_TYPE,
+		.data = &behind->looked_up,
+	};
+	if (command->opcode == OPCODE_UNLINKAT && !command->after) {
+		call->fd = command->dir->fd;
+		call->path = command->name;
+		return true;
+	}
+	if (command->opcode != OPCODE_LINKAT || now - command->since_ns < LOOKED_UP_NS)
+		return false;
+	call->fd = command->source->fd;
+	call->path = command->name2;
+	return true;
+}
+
+static unsigned prepared_most(void)
+{
+	uint64_t cost = command_cost_ns(), most = cost ? PREPARED_NS / cost : CHAIN_MOST;
+
+	if (most > CHAIN_MOST)
+		return CHAIN_MOST;
+	return most < PREPARED_LEAST ? PREPARED_LEAST : (unsigned)most;
+}
+
+/*
+ * Looks the names of DIR's next chain up, all at once. In the chain each would be a round trip of
+ * its own under the directory's lock: of the three of an unlink on FUSE one, of the four of a
+ * link whose source's entry has timed out one. True while that goes on.
+ */
+static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *dir)
+{
+	uint64_t token = BEHIND_COMMANDS + (uint64_t)(dir - behind->dirs), now = clock_ns();
+	unsigned room = ring_room(ring), most = prepared_most();
+	unsigned length = chain_length(dir, room < most ? room : most);
+	const struct command *command = dir->head;
+	unsigned asked = 0;
+	struct call call;
+	int taken;
+
+	if (length < 2) /* it looks its name up as fast itself */
+		return false;
+	for (unsigned i = 0; i < length; i++, command = command->next)
+		if (lookup_call(behind, command, now, &call) &&
+		    flight_queue(ring, &call, FLIGHT_COMMAND, token))
+			asked++;
+	taken = asked ? ring_flush(ring) : 0;
+	if (taken <= 0)
+		return false;
+	dir->prepared = length;
+	dir->preparing = (unsigned)taken;
+	behind->flying += (unsigned)taken;
+	return true;
+}
+
+/* Not before what is known of its names, and no more than those. */
+static bool chain_ready(struct behind *behind, struct ring *ring, struct dir *dir)
+{
+	if (dir->preparing)
+		return false;
+	return dir->prepared || !ring || !ring_knows(OPCODE_STATX) ||
+	       !chain_prepare(behind, ring, dir);
+}
+
 /* False when the ring takes no more at the moment. */
 static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	unsigned room = ring ? ring_room(ring) : CHAIN_MOST;
-	unsigned length = chain_length(dir, room < CHAIN_MOST ? room : CHAIN_MOST);
+	unsigned most = dir->prepared ? dir->prepared : CHAIN_MOST;
+	unsigned room = ring ? ring_room(ring) : most;
+	unsigned length = chain_length(dir, room < most ? room : most);
 	const struct command *command = dir->head;
 	int taken = -EBADF;
 
+	dir->prepared = 0;
 	if (!length)
 		return room > 0;
 	for (unsigned i = 0; ring && i < length; i++, command = command->next) {
@@ -267,7 +357,8 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 
 static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	if (dir->head && !dir->flying && !chain_submit(behind, ring, dir))
+	if (dir->head && !dir->flying && chain_ready(behind, ring, dir) &&
+	    !chain_submit(behind, ring, dir))
 		behind->ready = true;
 	if (!dir->pending && dir->wanted.kinds)
 		wanted_settle(behind, dir);
