@@ -199,15 +199,32 @@ section_ahead-cold() {
     cold_end
 }
 
-# calls_of PREPARE VAR=VALUE COMMAND...: system calls, of children too. The fewest of five runs:
-# strace makes every call slower, and on a busy machine so much that the storage looks slow.
+# Does the kernel count system calls for us? strace makes every call slower, on some machines so
+# much that the storage looks slow; its least count of five is the best there is without perf.
+perf_counts() {
+    perf stat -x, -e raw_syscalls:sys_enter true 2>&1 | grep -q '^[0-9].*raw_syscalls'
+}
+
+# calls_once VAR=VALUE COMMAND...: system calls, of children too.
+calls_once() {
+    local variables=$1
+    shift
+    if [ "$counter" = perf ]; then
+        perf stat -x, -o counts -e raw_syscalls:sys_enter env "$variables" "$@" >/dev/null 2>&1
+        awk -F, '/raw_syscalls/ { print $1 }' counts
+    else
+        env "$variables" strace -f -c -U calls,name -o counts "$@" >/dev/null 2>&1
+        awk '$2 == "total" { print $1 }' counts
+    fi
+}
+
+# calls_of PREPARE VAR=VALUE COMMAND...: the fewest of five runs
 calls_of() {
-    local prepare=$1 variables=$2 round
-    shift 2
+    local prepare=$1 round
+    shift
     for round in 1 2 3 4 5; do
         [ -z "$prepare" ] || sh -c "$prepare"
-        env "$variables" strace -f -c -U calls,name -o "counts.$round" "$@" >/dev/null 2>&1
-        awk '$2 == "total" { print $1 }' "counts.$round"
+        calls_once "$@"
     done | sort -n | head -n 1
 }
 
@@ -226,10 +243,11 @@ counts_row() { # NAME PREPARE COMMAND...
 }
 
 section_ahead-counts() {
-    local where
-    title "(h) System calls of a command on a warm tree of 20 x 50 files, plain and auto.
+    local where counter=strace
+    perf_counts && counter=perf
+    title "(h) System calls of a command on a warm tree of 20 x 50 files, plain and auto, by $counter.
     Target: 1 % more at most, beside what any preloaded library costs at a start."
-    missing strace && return
+    missing $counter && return
     for where in "$WORK" /dev/shm; do
         [ -w "$where" ] || continue
         (
