@@ -26,7 +26,8 @@
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
 
 enum {
-	SLOW_NS = 200 * 1000, /* a plain command that waited: a journal's commit is no reason */
+	SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that waits by nature; */
+	SLOW_LOCAL_NS = 500 * 1000, /* elsewhere a journal or a new block group is no reason */
 	SAMPLES_FIRST = 4,    /* commands timed when the program starts */
 	WORK_NS = 50 * 1000,  /* of the processor: rm(1) takes a few µs from one name to the next */
 	IDLED_ENOUGH = 16,
@@ -270,8 +271,8 @@ static bool outside_before(const struct passage *passage)
 	}
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
-	governor_plain(&outside.command, ns);
-	network = outside.command.slow && call_network(&call);
+	network = ns >= SLOW_NS && call_network(&call);
+	governor_plain(&outside.command, network || ns >= SLOW_LOCAL_NS ? ns : 0);
 	if (network)
 		governor_prior(&outside.command);
 	if (outside.command.in)
