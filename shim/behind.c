@@ -27,7 +27,7 @@
 
 enum {
 	SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that waits by nature; */
-	SLOW_LOCAL_NS = 500 * 1000, /* elsewhere a journal or a new block group is no reason */
+	SLOW_LOCAL_NS = 500 * 1000, /* elsewhere; a mkdir of ext4 works so long, seeking room */
 	SAMPLES_FIRST = 4,    /* commands timed when the program starts */
 	WORK_NS = 50 * 1000,  /* of the processor: rm(1) takes a few µs from one name to the next */
 	IDLED_ENOUGH = 16,
@@ -207,6 +207,14 @@ uint64_t command_cost_ns(void)
 
 /* ---- while out: a command is timed ---- */
 
+static uint64_t thread_ns(void)
+{
+	struct timespec now;
+
+	sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* Stores to such memory are output that nobody sees, however early it was mapped. */
 static bool shares_memory(const struct passage *passage)
 {
@@ -256,8 +264,8 @@ static bool outside_before(const struct passage *passage)
 {
 	struct call call = {.op = passage->op};
 	struct signals_held held;
+	uint64_t ns, worked, waited;
 	bool network;
-	uint64_t ns;
 
 	if (shares_memory(passage))
 		outside.given_up = true;
@@ -269,10 +277,13 @@ static bool outside_before(const struct passage *passage)
 		ahead_command(passage->op, false);
 		thread_leave(&held);
 	}
+	worked = thread_ns();
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
-	network = ns >= SLOW_NS && call_network(&call);
-	governor_plain(&outside.command, network || ns >= SLOW_LOCAL_NS ? ns : 0);
+	worked = thread_ns() - worked;
+	waited = ns > worked ? ns - worked : 0;
+	network = waited >= SLOW_NS && call_network(&call);
+	governor_plain(&outside.command, network || waited >= SLOW_LOCAL_NS ? ns : 0);
 	if (network)
 		governor_prior(&outside.command);
 	if (outside.command.in)
@@ -585,14 +596,6 @@ static bool refuses_outside(const struct passage *passage)
 static bool removes_name(enum op op)
 {
 	return op == OP_UNLINK || op == OP_UNLINKAT || op == OP_RMDIR;
-}
-
-static uint64_t thread_ns(void)
-{
-	struct timespec now;
-
-	sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* A call comes. Once may be a page fault or the machine; a program that works does so again. */
