@@ -29,6 +29,7 @@ enum {
 	SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that waits by nature; */
 	SLOW_LOCAL_NS = 500 * 1000, /* elsewhere; a mkdir of ext4 works so long, seeking room */
 	SAMPLES_FIRST = 4,    /* commands timed when the program starts */
+	COMMANDS_MOST = 64,   /* kinds of them, more than there are */
 	WORK_NS = 50 * 1000,  /* of the processor: rm(1) takes a few µs from one name to the next */
 	IDLED_ENOUGH = 16,
 };
@@ -78,11 +79,18 @@ bool behind_needs(enum op op)
 	       fence_of(op) == FENCE_COMMAND; /* the class is asked first: it costs less */
 }
 
+/* Done twice for every directory opened: the commands are looked for among all operations once. */
 static void commands_arm(void)
 {
-	for (enum op op = 0; op < OP_COUNT && !outside.in; op++)
-		if (fence_of(op) == FENCE_COMMAND)
-			engine_arm_one(op);
+	static enum op commands[COMMANDS_MOST];
+	static unsigned count;
+
+	if (!count)
+		for (enum op op = 0; op < OP_COUNT && count < COMMANDS_MOST; op++)
+			if (fence_of(op) == FENCE_COMMAND)
+				commands[count++] = op;
+	for (unsigned i = 0; i < count && !outside.in; i++)
+		engine_arm_one(commands[i]);
 }
 
 bool behind_is_in(void)
