@@ -220,9 +220,9 @@ calls_once() {
 
 # calls_of PREPARE VAR=VALUE COMMAND...: the fewest of five runs
 calls_of() {
-    local prepare=$1 round
+    local prepare=$1 _
     shift
-    for round in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do
         [ -z "$prepare" ] || sh -c "$prepare"
         calls_once "$@"
     done | sort -n | head -n 1
