@@ -31,6 +31,7 @@ events() {
 # Of forty questions of 50 ms each, two at least come within 50 ms.
 @test "USHIM_TRACE: questions that are in flight at one time are seen to overlap" {
     requires fuse
+    requires uring
     requires jq
     [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
     mkdir slow
