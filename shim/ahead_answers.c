@@ -251,7 +251,7 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 	if (place != SWEEP_NONE && sweep->next <= place)
 		sweep->next = place + 1;
 	ahead_now = sweep->next - (place == SWEEP_NONE ? 0 : place + 1);
-	if (!ring || sweep->next >= sweep->count || ahead_now > window / 2 ||
+	if (!ring || !ahead->stat.in || sweep->next >= sweep->count || ahead_now > window / 2 ||
 	    !governor_affords(&ahead->stat, window))
 		return;
 	if (window > config.depth - busy)

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "config.h"
+#include "names.h"
 #include "process.h"
 #include "ring.h"
 #include "signals.h"
@@ -25,6 +26,11 @@ enum {
 	CHAIN = 3,              /* entries a file takes in the ring */
 	PROBE_EVERY = 64,       /* files: one is left cold, to see whether this still pays */
 	SETTLE_SLICE_MS = 20,
+	/* Where a lookup takes less on the average of late, it is made by hand; one that takes long
+	 * counts this much: two in a row, or every other one, are too many, one in ten is not. */
+	LOOKUP_SHORT_NS = 80 * 1000,
+	LOOKUP_COUNTS_NS = 200 * 1000,
+	LOOKUP_WEIGHT = 4,      /* a new one counts one fourth */
 	/* Parts of a token. */
 	PART_OPEN = 0,
 	PART_READ = 1,
@@ -114,9 +120,63 @@ void contents_types_void(struct ahead *ahead)
 	ahead->types_void_ms = clock_ms_of(clock_ns());
 }
 
+/* Its type is being asked for. */
+static bool entry_awaits_type(const struct ahead *ahead, const struct sweep_entry *entry)
+{
+	return entry->answer && !entry->fetched && !contents_type_known(ahead, entry);
+}
+
+/* Neither read ahead nor, as far as was ever known, anything but a regular file. */
+static bool entry_wanted(const struct sweep_entry *entry)
+{
+	return !entry->fetched && (entry->type == DT_REG || entry->type == DT_UNKNOWN);
+}
+
 static bool entry_fetchable(const struct ahead *ahead, const struct sweep_entry *entry)
 {
-	return entry->type == DT_REG && !entry->fetched && contents_type_known(ahead, entry);
+	return entry->type == DT_REG && contents_type_known(ahead, entry);
+}
+
+void contents_looked_up(struct ahead *ahead, uint64_t ns)
+{
+	if (ns > LOOKUP_COUNTS_NS)
+		ns = LOOKUP_COUNTS_NS;
+	ahead->lookup_ns = (ahead->lookup_ns * (LOOKUP_WEIGHT - 1) + ns) / LOOKUP_WEIGHT;
+}
+
+void contents_opened(struct ahead *ahead, const struct sweep *sweep, int fd)
+{
+	if (ahead->lookup_serial == sweep->serial)
+		return;
+	ahead->lookup_serial = sweep->serial;
+	ahead->lookup_local = !names_network(fd);
+}
+
+/*
+ * A name the kernel has not looked up yet is opened by a worker (LOOKUP_CACHED, Linux 5.12), and
+ * waking one costs 50 us where one lookup costs 5: on a local disk a block of inodes brings the
+ * next 16 at least. There the lookups are made in the program's thread; then the chain starts
+ * with its submission and goes on by itself, for the page cache calls back (FMODE_BUF_RASYNC,
+ * Linux 5.9).
+ */
+static bool lookups_by_hand(const struct ahead *ahead)
+{
+	return ahead->lookup_local && ahead->lookup_ns < LOOKUP_SHORT_NS;
+}
+
+/* The same is a question as the program would ask it, for those who decide about these. */
+static void look_up(struct ahead *ahead, struct sweep_entry *entry, int fd, const char *path)
+{
+	uint64_t before = clock_ns(), ns;
+	struct statx statx;
+
+	if (path_statx(fd, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &statx) != 0)
+		statx.stx_mode = 0;
+	ns = clock_ns() - before;
+	entry->type = IFTODT(statx.stx_mode) & 0xff;
+	entry->typed_ms = (uint32_t)clock_ms_of(before);
+	contents_looked_up(ahead, ns);
+	governor_plain(&ahead->stat, ns);
 }
 
 /* Chains queued, oldest first: the kernel takes entries in this order. */
@@ -136,15 +196,18 @@ static void fetch_queue(struct ahead *ahead, struct ring *ring, struct sweep *sw
 		int at = fd;
 		int slot;
 
-		if (sweep->entries[entry].answer && !sweep->entries[entry].fetched &&
-		    !contents_type_known(ahead, &sweep->entries[entry]))
-			break; /* its type is being asked for */
-		if (!entry_fetchable(ahead, &sweep->entries[entry]) ||
+		if (entry_awaits_type(ahead, &sweep->entries[entry]))
+			break;
+		if (!entry_wanted(&sweep->entries[entry]) ||
 		    sweep->fetch_next % PROBE_EVERY == PROBE_EVERY - 1)
 			continue;
 		path = ring_room(ring) < CHAIN ? NULL : place_spell(ahead, sweep, entry, &at);
 		if (!path)
 			break;
+		if (lookups_by_hand(ahead))
+			look_up(ahead, &sweep->entries[entry], at, path);
+		if (!entry_fetchable(ahead, &sweep->entries[entry]))
+			continue;
 		slot = chain_queue(ahead, ring, at, path);
 		if (slot < 0)
 			break;
@@ -186,7 +249,8 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 	if (!ahead->scratch)
 		return;
 	answers_reap(ahead);
-	answers_probe(ahead, sweep, place, place + 1 + 2 * window, fd);
+	if (!lookups_by_hand(ahead))
+		answers_probe(ahead, sweep, place, place + 1 + 2 * window, fd);
 	if (sweep->fetch_next <= place)
 		sweep->fetch_next = place + 1;
 	if (sweep->fetch_next - place > window / 2 + 1)

@@ -20,6 +20,11 @@ bool files_flags_read(uint32_t flags)
 	       !(flags & (O_CREAT | O_TRUNC | O_DIRECTORY | O_PATH));
 }
 
+static bool file_foreseen(const struct ahead *ahead, const struct sweep *sweep, bool follows)
+{
+	return follows && (sweep->fetch_run >= RUN_PROOF || ahead->read_to_end);
+}
+
 static void file_step(struct ahead *ahead, struct place *place)
 {
 	struct sweep *sweep = place->sweep;
@@ -28,7 +33,11 @@ static void file_step(struct ahead *ahead, struct place *place)
 
 	sweep->fetch_run = follows ? sweep->fetch_run + 1 : 0;
 	sweep->fetch_last = at;
-	if (ahead->contents.in && sweep->fetch_run >= RUN_PROOF)
+	if (!follows)
+		ahead->read_to_end = 0;
+	else if (at + 1 == sweep->count && sweep->fetch_run + 1 >= sweep->count / 2)
+		ahead->read_to_end++;
+	if (ahead->contents.in && file_foreseen(ahead, sweep, follows))
 		contents_fetch(ahead, sweep, at, place->fd);
 }
 
@@ -49,6 +58,7 @@ static void file_opened(struct ahead *ahead, const struct call *call, int fd, ui
 	if (place->sweep && place->entry != SWEEP_NONE) {
 		bool fetched = place->sweep->entries[place->entry].fetched;
 
+		contents_opened(ahead, place->sweep, fd);
 		file_step(ahead, place);
 		read_await(fd, call->op == OP_FOPEN, fetched, ns);
 	}
@@ -94,10 +104,12 @@ bool files_read(struct ahead *ahead, const struct passage *passage)
 		return false;
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
-	if (read_fetched())
+	if (read_fetched()) {
 		governor_prepared(&ahead->contents, read_open_ns() + ns);
-	else
+	} else {
+		contents_looked_up(ahead, read_open_ns());
 		governor_plain(&ahead->contents, read_open_ns() + ns);
+	}
 	if (!ahead->stat.in && !ahead->contents.in)
 		outside_go_out();
 	return true;

@@ -88,6 +88,10 @@ struct ahead {
 	uint64_t unlisted; /* directory of the last question in a place nobody listed */
 	unsigned unlisted_run;
 	bool no_noatime;      /* O_NOATIME was refused here */
+	unsigned read_to_end; /* directories in a row whose files were opened to their end */
+	uint64_t lookup_ns;     /* what looking a name up took lately */
+	uint32_t lookup_serial; /* the sweep whose files were last opened; they are */
+	bool lookup_local;      /* on a file system that asks nobody */
 	uint32_t fetch_slots; /* direct descriptors in use, as bits */
 	uint64_t fetch_ns[FLIGHT_SLOTS]; /* when each was submitted */
 	int fetch_fd[FLIGHT_SLOTS];      /* the directory it is opened in */
@@ -229,6 +233,12 @@ void answers_reap(struct ahead *ahead);
 
 /* Reads ahead the files behind PLACE of SWEEP. */
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
+
+/* The program opened a file of SWEEP as FD. */
+void contents_opened(struct ahead *ahead, const struct sweep *sweep, int fd);
+
+/* The program opened a file nobody had looked up, which took NS. */
+void contents_looked_up(struct ahead *ahead, uint64_t ns);
 
 /* As the receiver of FLIGHT_CONTENTS. */
 void contents_done(uint64_t token, int result);

@@ -288,22 +288,27 @@ static bool place_follows(uint32_t before, uint32_t place)
 	return place > before && place - before <= SKIPPED_MOST + 1;
 }
 
+/* Is ENTRY the next after BEFORE (SWEEP_NONE: the first) in the order in force? */
+static bool entry_follows(const struct sweep *sweep, uint32_t before, uint32_t entry)
+{
+	uint32_t place = sweep_place(sweep, entry);
+
+	return before == SWEEP_NONE ? place == 0 : place_follows(sweep_place(sweep, before), place);
+}
+
 uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *follows)
 {
 	uint32_t before = last == SWEEP_NONE ? SWEEP_NONE : sweep_at(sweep, last);
 	enum sweep_order found = sweep->order;
 
 	sweep->touched = ++touches;
-	*follows = last == SWEEP_NONE ? sweep_place(sweep, entry) == 0
-				      : place_follows(last, sweep_place(sweep, entry));
-	if (*follows || before == SWEEP_NONE || sweep->reorders >= REORDERS_MOST)
+	*follows = entry_follows(sweep, before, entry);
+	if (*follows || sweep->reorders >= REORDERS_MOST)
 		return sweep_place(sweep, entry);
 	sweep->reorders++;
-	for (enum sweep_order order = SWEEP_LISTED; !*follows && order < SWEEP_ORDERS; order++) {
-		if (order == found || !order_take(sweep, order))
-			continue;
-		*follows = place_follows(sweep_place(sweep, before), sweep_place(sweep, entry));
-	}
+	for (enum sweep_order order = SWEEP_LISTED; !*follows && order < SWEEP_ORDERS; order++)
+		if (order != found && order_take(sweep, order))
+			*follows = entry_follows(sweep, before, entry);
 	if (!*follows && sweep->order != found)
 		order_take(sweep, found);
 	if (sweep->order != found)

@@ -181,14 +181,24 @@ static void inode_order(void)
 {
 	fill(200);
 	sweep.next = 77;
-	CHECK(!follow("n199"));
-	CHECK(follow("n198"));
+	CHECK(!follow("n198"));
+	CHECK_EQ(sweep.order, SWEEP_LISTED);
+	CHECK(follow("n197"));
 	CHECK_EQ(sweep.order, SWEEP_BY_INODE);
 	CHECK_EQ(sweep.next, 0); /* places are others now */
-	CHECK(follow("n197"));
-	CHECK_EQ(sweep.reorders, 1);
+	CHECK(follow("n196"));
+	CHECK_EQ(sweep.reorders, 2);
 	for (uint32_t place = 0; place < 200; place++)
 		CHECK_EQ(sweep_at(&sweep, place), 199 - place);
+}
+
+static void inode_first(void)
+{
+	fill(200);
+	CHECK(follow("n199"));
+	CHECK_EQ(sweep.order, SWEEP_BY_INODE);
+	CHECK(follow("n198"));
+	CHECK_EQ(sweep.reorders, 1);
 }
 
 /* Equal inodes (hard links) stay in listing order; none is lost. */
@@ -202,7 +212,7 @@ static void equal_inodes(void)
 		snprintf(name, sizeof(name), "n%u", i);
 		NEED(add(name, 10 - i / 5));
 	}
-	CHECK(!follow("n45"));
+	CHECK(follow("n45"));
 	CHECK(follow("n46"));
 	sweep.last = SWEEP_NONE;
 	follow("n45");
@@ -217,8 +227,8 @@ static void equal_inodes(void)
 static void name_order(void)
 {
 	fill(200);
-	CHECK(!follow("n10"));
-	CHECK(follow("n100"));
+	CHECK(!follow("n109"));
+	CHECK(follow("n11"));
 	CHECK_EQ(sweep.order, SWEEP_BY_NAME);
 	for (uint32_t place = 1; place < 200; place++)
 		CHECK(strcmp(sweep_name(&sweep, sweep_at(&sweep, place - 1)),
@@ -302,6 +312,7 @@ int main(int argc, char **argv)
 	test("Sweep: begun again it knows nothing of before", again_is_anew);
 	test("Sweep: the order of the listing is followed", listing_order);
 	test("Sweep: the order of inodes is recognised at the second question", inode_order);
+	test("Sweep: or at the first, where that is about its first entry", inode_first);
 	test("Sweep: equal inodes are each asked about once", equal_inodes);
 	test("Sweep: the order of names is recognised", name_order);
 	test("Sweep: up to three entries may be passed over", skipping);

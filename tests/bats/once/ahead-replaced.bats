@@ -75,6 +75,29 @@ teardown() {
     done
 }
 
+@test "Nor on storage where every type has to be asked for" {
+    local way
+    on_slowfs --delay=1ms
+    for way in unlink rename swap chdir child; do
+        mkdir "mnt/$way"
+        rm -f record
+        USHIM_STALE_MS=60000 at_once "$PROG/ahead-fifo" "$way" "mnt/$way"
+        recorded fetched 3
+    done
+}
+
+@test "On a local disk the types of operands cost no worker: they are looked up where the program is" {
+    local asked fetched
+    for file in {1..300}; do
+        echo "$file" >"a/f$file"
+    done
+    at_once cat a/f* >all
+    [ "$(wc -l <all)" = 300 ]
+    recorded fetched 200
+    asked=$(sed -n 's/.*"asked":\([0-9]*\).*/\1/p' record | sort -n | tail -n 1)
+    [ "$asked" -lt 100 ] || fail "$asked questions"
+}
+
 @test "A directory the shim lists for itself keeps its access time" {
     local accessed
     mkdir -p back/d
