@@ -38,6 +38,7 @@ enum {
 static struct {
 	struct governor command;
 	unsigned samples; /* timed commands still to come */
+	bool suspected;   /* the last one took long: did it wait? */
 	bool given_up;
 	bool in;
 } outside;
@@ -79,7 +80,10 @@ bool behind_needs(enum op op)
 	       fence_of(op) == FENCE_COMMAND; /* the class is asked first: it costs less */
 }
 
-/* Done twice for every directory opened: the commands are looked for among all operations once. */
+/*
+ * Done for every directory opened, so the commands are looked for among all operations once, and
+ * nobody else is asked. After the sample each is disarmed when it comes by.
+ */
 static void commands_arm(void)
 {
 	static enum op commands[COMMANDS_MOST];
@@ -90,7 +94,7 @@ static void commands_arm(void)
 			if (fence_of(op) == FENCE_COMMAND)
 				commands[count++] = op;
 	for (unsigned i = 0; i < count && !outside.in; i++)
-		engine_arm_one(commands[i]);
+		engine_arm_needed(commands[i]);
 }
 
 bool behind_is_in(void)
@@ -268,15 +272,37 @@ static void go_in_with(const struct call *call, bool made, bool network)
 	thread_leave(&held);
 }
 
+/*
+ * Makes the command; how long it waited, in ns, as far as that is known. Over a network it was all
+ * waiting. Elsewhere it may have been work (ext4 seeks room for a directory for 300 us), and the
+ * processor's time is asked for only where the command before took long too: that is a system
+ * call, the monotonic clock is none.
+ */
+static uint64_t command_wait(const struct passage *passage, const struct call *call, bool *network)
+{
+	bool measured = outside.suspected;
+	uint64_t ns, worked = measured ? thread_ns() : 0;
+
+	*passage->value = passage_time(passage, &ns);
+	*passage->reason = REASON_TIMED;
+	outside.suspected = ns >= SLOW_NS;
+	*network = outside.suspected && call_network(call);
+	if (*network || !measured || !outside.suspected)
+		return *network ? ns : 0;
+	worked = thread_ns() - worked;
+	return ns > worked + SLOW_LOCAL_NS ? ns - worked : 0;
+}
+
 static bool outside_before(const struct passage *passage)
 {
 	struct call call = {.op = passage->op};
 	struct signals_held held;
-	uint64_t ns, worked, waited;
 	bool network;
 
 	if (shares_memory(passage))
 		outside.given_up = true;
+	if (fence_of(passage->op) == FENCE_COMMAND && !outside.samples)
+		engine_arm_one(passage->op);
 	if (outside.given_up || fence_of(passage->op) != FENCE_COMMAND || !outside.samples ||
 	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
@@ -285,19 +311,13 @@ static bool outside_before(const struct passage *passage)
 		ahead_command(passage->op, false);
 		thread_leave(&held);
 	}
-	worked = thread_ns();
-	*passage->value = passage_time(passage, &ns);
-	*passage->reason = REASON_TIMED;
-	worked = thread_ns() - worked;
-	waited = ns > worked ? ns - worked : 0;
-	network = waited >= SLOW_NS && call_network(&call);
-	governor_plain(&outside.command, network || waited >= SLOW_LOCAL_NS ? ns : 0);
+	governor_plain(&outside.command, command_wait(passage, &call, &network));
 	if (network)
 		governor_prior(&outside.command);
 	if (outside.command.in)
 		go_in_with(&call, (int)*passage->value == 0, network);
-	else if (!outside.command.slow && !--outside.samples)
-		commands_arm();
+	else if (!outside.suspected && !outside.command.slow)
+		outside.samples--;
 	return true;
 }
 

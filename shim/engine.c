@@ -59,6 +59,11 @@ void engine_arm_one(enum op op)
 	ushim_armed[op] = everything_watched() || op_needed(op, is_in());
 }
 
+void engine_arm_needed(enum op op)
+{
+	ushim_armed[op] = true;
+}
+
 void engine_arm(void)
 {
 	bool all = everything_watched(), in = is_in();

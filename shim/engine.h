@@ -39,4 +39,7 @@ struct verdict engine_enter(enum sym sym, struct regs *regs);
 void engine_arm_one(enum op op);
 void engine_arm(void);
 
+/* The same where whoever asks knows that OP is needed; undone by engine_arm_one. */
+void engine_arm_needed(enum op op);
+
 #endif

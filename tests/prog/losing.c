@@ -104,7 +104,7 @@ static bool begins_again(const char *way)
 static int two_names(const char *way, const char *directory, int count)
 {
 	char elsewhere[PATH_ROOM + 8];
-	bool after = !strcmp(way, "after");
+	bool after = !strcmp(way, "after"), second[NAMES_MOST] = {false};
 
 	snprintf(elsewhere, sizeof(elsewhere), "%s.other", directory);
 	if (mkdir(directory, 0700) != 0 || mkdir(elsewhere, 0700) != 0)
@@ -118,7 +118,8 @@ static int two_names(const char *way, const char *directory, int count)
 		const char *final = name_of(1, strcmp(way, "across") ? directory : elsewhere, 'f', i);
 
 		if (second_name_begin(way, tmp, final) != 0)
-			continue;
+			continue; /* the program knows, and keeps the first */
+		second[i] = true;
 		if (begins_again(way)) {
 			int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
@@ -129,7 +130,8 @@ static int two_names(const char *way, const char *directory, int count)
 		}
 	}
 	for (int i = 0; after && i < count; i++)
-		first_name_end(way, name_of(0, directory, 't', i), NULL);
+		if (second[i])
+			first_name_end(way, name_of(0, directory, 't', i), NULL);
 	return 0;
 }
 
