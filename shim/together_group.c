@@ -15,6 +15,7 @@
 #include <fcntl.h>
 
 #include "clock.h"
+#include "config.h"
 #include "flight.h"
 #include "ring.h"
 #include "stats.h"
@@ -32,6 +33,7 @@ enum step {
 enum {
 	DATA_ONLY = 1, /* IORING_FSYNC_DATASYNC */
 	AWAIT_SLICE_MS = 100,
+	OWN_PLACE = GROUP_MOST, /* of the call that started the group */
 };
 
 /* Whose fsyncs are in flight. */
@@ -87,6 +89,10 @@ static void group_landed(uint64_t token, int result)
 	flying->flying--;
 	if (token % STEPS != STEP_SYNC)
 		return;
+	if (place == OWN_PLACE) {
+		flying->own_result = result;
+		return;
+	}
 	trace_flight(place, "fsync", flying->begun_ns, clock_ns());
 	stored_keep(flying, &flying->stored[place], result);
 }
@@ -153,21 +159,20 @@ static void candidate_begin(struct together *together, struct candidate *candida
 				     SYNC_FILE_RANGE_WRITE));
 }
 
-static void sync_queue(struct together *together, struct ring *ring, unsigned place)
+static bool sync_queue(struct together *together, struct ring *ring, unsigned place, int fd)
 {
 	const struct call rest = {.opcode = OPCODE_NONE};
 	const struct call sync = {
 		.opcode = OPCODE_FSYNC,
-		.fd = together->stored[place].by,
+		.fd = fd,
 		.flags = together->data_only ? DATA_ONLY : 0,
 		.hard_linked = true,
 	};
 
 	if (ring_room(ring) < STEPS)
 		group_flush(together, ring);
-	if (step_queue(together, ring, place, STEP_SYNC, &sync) &&
-	    step_queue(together, ring, place, STEP_REST, &rest))
-		stats_ring(RING_STAT_GROUPED);
+	return step_queue(together, ring, place, STEP_SYNC, &sync) &&
+	       step_queue(together, ring, place, STEP_REST, &rest);
 }
 
 static void group_await(struct together *together, struct ring *ring)
@@ -183,13 +188,18 @@ static void group_await(struct together *together, struct ring *ring)
  * Writing is begun for all of them first: what the first of the fsyncs commits then holds as
  * much as possible of what the others wait for.
  */
-static void group_start(struct together *together, struct ring *ring, unsigned count)
+static void group_start(struct together *together, struct ring *ring, int own, unsigned count)
 {
+	sys(SYS_sync_file_range, own, 0, 0, SYNC_FILE_RANGE_WRITE);
 	for (unsigned i = 0; i < count; i++)
 		candidate_begin(together, &together->candidates[i]);
+	together->own_result = -ECANCELED;
+	if (config.mode != MODE_STRICT)
+		sync_queue(together, ring, OWN_PLACE, own);
 	for (unsigned place = 0; place < GROUP_MOST; place++)
-		if (together->stored[place].state == STORED_FLYING)
-			sync_queue(together, ring, place);
+		if (together->stored[place].state == STORED_FLYING &&
+		    sync_queue(together, ring, place, together->stored[place].by))
+			stats_ring(RING_STAT_GROUPED);
 	group_flush(together, ring);
 }
 
@@ -226,24 +236,51 @@ void candidates_close(struct together *together, unsigned count)
 	stored_number_look(together);
 }
 
+/*
+ * The program's call was made on the ring, by the program's own descriptor. It is made plainly
+ * where the ring could not, and in strict mode.
+ */
+static void own_finish(const struct together *together, const struct passage *passage)
+{
+	int err = -together->own_result;
+
+	*passage->reason = REASON_NONE;
+	if (!err) {
+		*passage->value = 0;
+		return;
+	}
+	if (error_is_owed(-err, false)) {
+		*passage->value = -1;
+		errno = err;
+		return;
+	}
+	*passage->value = watch_call_real(passage->sym, passage->regs);
+	*passage->reason = REASON_TIMED;
+}
+
+/*
+ * With so many in flight the kernel gets a new worker going only when one falls asleep, and by
+ * way of this thread (task work; io_uring/io-wq.c, io_wq_dec_running), which must not itself
+ * sleep in an fsync then.
+ */
 void group_run(struct together *together, const struct passage *passage, unsigned count)
 {
 	struct ring *ring = flight_ring();
-	int saved;
+	int saved = errno;
 
 	flying = together;
 	flight_receive(FLIGHT_DURABLE, group_landed);
 	together->data_only = passage->op == OP_FDATASYNC;
 	together->used = 0;
-	group_start(together, ring, count);
+	group_start(together, ring, (int)passage->regs->arg[0], count);
 	stats_ring(RING_STAT_GROUPS);
-	stats_flight(together->flying + 1);
-	*passage->value = watch_call_real(passage->sym, passage->regs);
-	saved = errno;
-	*passage->reason = REASON_TIMED;
+	stats_flight(together->flying / STEPS);
 	group_await(together, ring);
 	sys(SYS_getpid); /* the way out of the kernel */
-	together->spent_ns = clock_ns() - together->begun_ns;
 	group_end(together);
+	errno = saved;
+	own_finish(together, passage);
+	saved = errno;
+	together->spent_ns = clock_ns() - together->begun_ns;
 	errno = saved;
 }

@@ -67,6 +67,7 @@ struct together {
 	uint64_t old_numbers;    /* descriptors that were there when the group was started */
 	unsigned ready, owed; /* completions in these states */
 	bool data_only; /* the group's are fdatasyncs */
+	int own_result; /* of the fsync that started the group, where it was made on the ring */
 	uint64_t begun_ns, spent_ns; /* when it was prepared; what it and its files' own fsyncs took */
 	unsigned used;  /* of the group, the ones the program came for */
 	unsigned looked; /* calls since the age was looked at */
@@ -101,7 +102,7 @@ void stored_number_look(struct together *together);
 
 /* ---- together_group.c ---- */
 
-/* Starts fsyncs of the first COUNT candidates, makes the program's own, waits for all. */
+/* Makes the program's own fsync together with those of the first COUNT candidates. */
 void group_run(struct together *together, const struct passage *passage, unsigned count);
 
 /* The COUNT candidates, one at least, are needed no more. */

@@ -195,6 +195,7 @@ told_the_same() {
     told_the_same --fail=fsync:5:EIO
     told_the_same --fail=fsync:3:ENOSPC
     told_the_same --fail=fsync:9:EIO
+    told_the_same --fail=fsync:3+:EIO # the one that starts a group as well
 }
 
 @test "C7: to each open file once, where the failure is the kernel's to remember" {
