@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "listing.h"
+#include "directory.h"
 #include "sys.h"
 
 enum {
@@ -65,26 +65,33 @@ static int number_parse(const char *digits)
 	return *digits ? -1 : number;
 }
 
+struct look {
+	struct ahead *ahead;
+	int fd; /* our own, by which is looked */
+};
+
+static bool number_insert(void *context, const struct directory_entry *entry)
+{
+	const struct look *look = context;
+	int number = number_parse(entry->name);
+
+	if (number >= 0 && number != look->fd)
+		opened_insert(look->ahead, number);
+	return true;
+}
+
 /* The descriptors /proc names; "." and ".." are no numbers. False without /proc. */
 static bool opened_list(struct ahead *ahead)
 {
 	char buffer[2048];
-	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	long length;
+	struct look look = {ahead, directory_open(AT_FDCWD, "/proc/self/fd")};
+	bool listed;
 
-	if (fd < 0)
+	if (look.fd < 0)
 		return false;
-	while ((length = sys(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
-		for (long at = 0; at < length;) {
-			const struct listing_entry *entry = (const struct listing_entry *)(buffer + at);
-			int number = number_parse(entry->name);
-
-			if (number >= 0 && number != fd)
-				opened_insert(ahead, number);
-			at += entry->size;
-		}
-	sys(SYS_close, fd);
-	return length == 0;
+	listed = directory_list(look.fd, buffer, sizeof(buffer), number_insert, &look);
+	sys(SYS_close, look.fd);
+	return listed;
 }
 
 /* Those that were closed meanwhile stay: there may be answers from before they were changed. */

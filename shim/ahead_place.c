@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "listing.h"
+#include "directory.h"
 #include "process.h"
 #include "sys.h"
 
@@ -144,60 +144,49 @@ struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char
 }
 
 /* The directory itself, for the moment of listing it. */
-static long place_open(struct place *place)
+static int place_open(struct place *place)
 {
 	const char *directory = place->prefix_length ? place->path : ".";
 	char *end = &place->path[place->prefix_length];
 	char behind = *end;
-	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	long fd;
+	int fd;
 
 	if (place->prefix_length)
 		*end = '\0';
-	fd = sys(SYS_openat, place->fd, directory, flags | O_NOATIME);
-	if (fd == -EPERM) /* somebody else's, open(2) */
-		fd = sys(SYS_openat, place->fd, directory, flags);
+	fd = directory_open(place->fd, directory);
 	*end = behind;
 	return fd;
 }
 
-static bool list_buffer(struct sweep *sweep, const char *buffer, long length)
+static bool list_entry(void *context, const struct directory_entry *entry)
 {
-	for (long at = 0; at < length;) {
-		const struct listing_entry *entry = (const struct listing_entry *)(buffer + at);
+	struct sweep *sweep = context;
 
-		if (entry->inode && !name_is_self(entry->name) &&
-		    !sweep_add(sweep, entry->name, strlen(entry->name), entry->inode, entry->type))
-			return false;
-		at += entry->size;
-	}
-	return true;
+	return !entry->inode || name_is_self(entry->name) ||
+	       sweep_add(sweep, entry->name, strlen(entry->name), entry->inode, entry->type);
 }
 
 static void list_into(struct sweep *sweep, int fd)
 {
 	enum { BUFFER_SIZE = 32768 };
 	char *buffer = process_map_private(BUFFER_SIZE);
-	long length;
 
 	if (!buffer)
 		return;
 	sweep->typed_ms = (uint32_t)clock_ms_of(clock_ns());
-	do {
-		length = sys(SYS_getdents64, fd, buffer, BUFFER_SIZE);
-	} while (length > 0 && list_buffer(sweep, buffer, length));
+	directory_list(fd, buffer, BUFFER_SIZE, list_entry, sweep);
 	process_unmap(buffer, BUFFER_SIZE);
 }
 
 bool place_list(struct ahead *ahead, struct place *place)
 {
-	long fd = place_open(place);
+	int fd = place_open(place);
 
 	if (fd < 0)
 		return false;
-	place->sweep = sweep_for(ahead, (int)fd, place->fd, place->path, place->prefix_length);
+	place->sweep = sweep_for(ahead, fd, place->fd, place->path, place->prefix_length);
 	if (place->sweep) {
-		list_into(place->sweep, (int)fd);
+		list_into(place->sweep, fd);
 		place->entry = sweep_find(place->sweep, place->name, place->name_length);
 	}
 	sys(SYS_close, fd);

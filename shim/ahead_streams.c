@@ -14,7 +14,7 @@
 #include "real.h"
 #include "thread.h"
 
-static void stream_name(void *context, const struct listing_entry *entry)
+static void stream_name(void *context, const struct directory_entry *entry)
 {
 	struct sweep *sweep = context;
 
@@ -26,7 +26,7 @@ static void stream_name(void *context, const struct listing_entry *entry)
 }
 
 /* New names have come from the kernel: take them down, and ask if that is the habit. */
-static void stream_grew(struct ahead *ahead, DIR *stream, const struct listing_entry *entry,
+static void stream_grew(struct ahead *ahead, DIR *stream, const struct directory_entry *entry,
 			uint64_t asked_ns)
 {
 	int fd = listing_descriptor(stream);
@@ -75,9 +75,9 @@ static bool read_on_valid(const struct ahead *ahead)
 }
 
 /* The next entry, or null, with errno untouched at the end and set after a failure. */
-static const struct listing_entry *stream_next(struct ahead *ahead, DIR *stream)
+static const struct directory_entry *stream_next(struct ahead *ahead, DIR *stream)
 {
-	const struct listing_entry *entry;
+	const struct directory_entry *entry;
 	uint64_t asked_ns = ahead ? clock_ns() : 0;
 	struct signals_held held;
 	bool fresh;
@@ -112,7 +112,7 @@ static bool stream_read_r(struct ahead *ahead, const struct regs *regs, long *va
 {
 	DIR *stream = (DIR *)regs->arg[0];
 	struct dirent *to = (struct dirent *)regs->arg[1];
-	const struct listing_entry *entry;
+	const struct directory_entry *entry;
 	int saved = errno;
 
 	if (!listing_has(stream))

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "ahead.h"
-#include "listing.h"
+#include "directory.h"
 #include "process.h"
 #include "sys.h"
 #include "text.h"
@@ -71,34 +71,20 @@ static void listing_begin_in(struct behind *behind, struct dir *dir)
 	dir->listed = false;
 }
 
-static bool buffer_note(struct dir *dir, const char *buffer, long length)
+static bool entry_note(void *context, const struct directory_entry *entry)
 {
-	for (long at = 0; at < length;) {
-		const struct listing_entry *entry = (const struct listing_entry *)(buffer + at);
-
-		if (!listing_note(dir, entry->name, entry->inode, entry->type))
-			return false;
-		at += entry->size;
-	}
-	return true;
+	return listing_note(context, entry->name, entry->inode, entry->type);
 }
 
 /* By the shim's own means: the program listed it before anybody knew that it would remove. */
 static void relist(struct behind *behind, struct dir *dir)
 {
-	long fd = sys(SYS_openat, dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	int fd = directory_open(dir->fd, ".");
 	char *buffer = process_map_private(LISTED_BYTES);
-	long length = -1;
 
-	if (fd == -EPERM)
-		fd = sys(SYS_openat, dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	listing_begin_in(behind, dir);
-	while (fd >= 0 && buffer) {
-		length = sys(SYS_getdents64, fd, buffer, LISTED_BYTES);
-		if (length <= 0 || !buffer_note(dir, buffer, length))
-			break;
-	}
-	dir->listed = length == 0;
+	dir->listed = fd >= 0 && buffer &&
+		      directory_list(fd, buffer, LISTED_BYTES, entry_note, dir);
 	if (fd >= 0)
 		sys(SYS_close, fd);
 	if (buffer)

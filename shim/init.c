@@ -14,6 +14,7 @@
  *   shim/leave.c            every way out of the process, and its exit status
  *   shim/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
+ *   shim/directory.c        directories listed by our own means
  *   shim/governor.c         whether that pays
  *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...

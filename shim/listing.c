@@ -77,9 +77,9 @@ bool listing_begin(DIR *stream, int fd)
 	return true;
 }
 
-static const struct listing_entry *entry_at(const struct listing *listing, size_t at)
+static const struct directory_entry *entry_at(const struct listing *listing, size_t at)
 {
-	return (const struct listing_entry *)(listing->buffer + at);
+	return (const struct directory_entry *)(listing->buffer + at);
 }
 
 static long listing_fill(struct listing *listing)
@@ -112,10 +112,10 @@ static long listing_more(struct listing *listing, bool *fresh)
 	return (long)listing->length;
 }
 
-const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error)
+const struct directory_entry *listing_next(DIR *stream, bool *fresh, int *error)
 {
 	struct listing *listing = listing_of(stream);
-	const struct listing_entry *entry;
+	const struct directory_entry *entry;
 
 	*fresh = false;
 	*error = 0;
@@ -135,11 +135,11 @@ const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error)
 }
 
 static void buffer_each(const char *buffer, size_t from, size_t to,
-			void (*each)(void *context, const struct listing_entry *entry),
+			void (*each)(void *context, const struct directory_entry *entry),
 			void *context)
 {
 	while (from < to) {
-		const struct listing_entry *entry = (const struct listing_entry *)(buffer + from);
+		const struct directory_entry *entry = (const struct directory_entry *)(buffer + from);
 
 		if (entry->inode)
 			each(context, entry);
@@ -147,7 +147,7 @@ static void buffer_each(const char *buffer, size_t from, size_t to,
 	}
 }
 
-void listing_ahead(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
+void listing_ahead(DIR *stream, void (*each)(void *context, const struct directory_entry *entry),
 		   void *context)
 {
 	const struct listing *listing = listing_of(stream);
@@ -163,7 +163,7 @@ static bool later_make(struct listing *listing)
 }
 
 /* An error is found again by the read that is due in its time: it moves nothing. */
-void listing_read_on(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
+void listing_read_on(DIR *stream, void (*each)(void *context, const struct directory_entry *entry),
 		     void *context)
 {
 	struct listing *listing = listing_of(stream);

@@ -15,17 +15,8 @@
 
 #include <dirent.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-/* As the kernel has it, getdents64(2); struct dirent is the same on x86-64. */
-struct listing_entry {
-	uint64_t inode;
-	int64_t next; /* telldir's position behind this entry */
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
+#include "directory.h"
 
 /* Takes over STREAM, from which nothing has been read. False where it cannot. */
 bool listing_begin(DIR *stream, int fd);
@@ -41,17 +32,17 @@ unsigned listing_count(void);
  * and where the kernel refused (*ERROR is negative); *FRESH is true when the kernel was asked,
  * so that entries lie ahead to be looked at.
  */
-const struct listing_entry *listing_next(DIR *stream, bool *fresh, int *error);
+const struct directory_entry *listing_next(DIR *stream, bool *fresh, int *error);
 
 /* Calls EACH for every entry that the last getdents64 brought and the program has not had. */
-void listing_ahead(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
+void listing_ahead(DIR *stream, void (*each)(void *context, const struct directory_entry *entry),
 		   void *context);
 
 /*
  * Makes the next getdents64 before the program wants it, into a buffer of its own, and calls
  * EACH for what it brought. Once, until that buffer's turn has come or it was taken back.
  */
-void listing_read_on(DIR *stream, void (*each)(void *context, const struct listing_entry *entry),
+void listing_read_on(DIR *stream, void (*each)(void *context, const struct directory_entry *entry),
 		     void *context);
 
 /* True between the two. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "ahead.h"
+#include "directory.h"
 #include "sys.h"
 
 enum {
@@ -100,31 +101,14 @@ static unsigned operands_find(struct candidate *candidates, unsigned most)
 
 /* ---- directories ---- */
 
-static bool list_buffer(struct sweep *sweep, const char *buffer, long length)
+static bool list_entry(void *context, const struct directory_entry *entry)
 {
-	for (long at = 0; at < length;) {
-		const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+	struct sweep *sweep = context;
 
-		if (sweep->count >= ENTRIES_MOST)
-			return false;
-		if (entry->d_type == DT_REG &&
-		    !sweep_add(sweep, entry->d_name, strlen(entry->d_name), entry->d_ino, DT_REG))
-			return false;
-		at += entry->d_reclen;
-	}
-	return true;
-}
-
-static bool list_into(struct together *together, int fd)
-{
-	bool room = true;
-	long length = 1;
-
-	while (room && length > 0) {
-		length = sys(SYS_getdents64, fd, together->text, TEXT_SIZE);
-		room = list_buffer(&together->listed, together->text, length);
-	}
-	return room && length == 0;
+	if (sweep->count >= ENTRIES_MOST)
+		return false;
+	return entry->type != DT_REG ||
+	       sweep_add(sweep, entry->name, strlen(entry->name), entry->inode, DT_REG);
 }
 
 static uint32_t entry_of(const struct sweep *sweep, uint64_t inode)
@@ -136,7 +120,7 @@ static uint32_t entry_of(const struct sweep *sweep, uint64_t inode)
 }
 
 /* The directory FD's file was opened in, by the name the kernel has for it. */
-static bool directory_path(int fd, char *path, size_t room)
+static bool parent_path(int fd, char *path, size_t room)
 {
 	char link[LINK_SIZE];
 	size_t length;
@@ -153,42 +137,39 @@ static bool directory_path(int fd, char *path, size_t room)
 }
 
 /* To be listed; not where the close would take a lock of this process's away. */
-static long directory_open(struct together *together, const char *path)
+static int parent_open(struct together *together, const char *path)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	struct identity identity;
 	struct statx statx;
-	long dir;
 
 	if (path_statx(AT_FDCWD, path, 0, STATX_INO, &statx) != 0)
 		return -ENOENT;
 	identity = identity_of(&statx);
 	if (held_is_locked(together, &identity))
 		return -EACCES;
-	dir = sys(SYS_openat, AT_FDCWD, path, flags | O_NOATIME);
-	return dir == -EPERM ? sys(SYS_openat, AT_FDCWD, path, flags) : dir;
+	return directory_open(AT_FDCWD, path);
 }
 
 /* Lists the directory of what is being synced through FD, if that was not done lately. */
-static bool directory_list(struct together *together, int fd)
+static bool parent_list(struct together *together, int fd)
 {
 	struct sweep *sweep = &together->listed;
 	char path[SWEEP_PREFIX_MOST];
 	bool listed;
-	long dir;
+	int dir;
 
-	if (!directory_path(fd, path, sizeof(path)))
+	if (!parent_path(fd, path, sizeof(path)))
 		return false;
 	if (sweep->used && !strcmp(sweep->prefix, path) &&
 	    next_noted() - together->listed_at < 1 + sweep->count / RELIST_EVERY)
 		return false;
-	dir = directory_open(together, path);
+	dir = parent_open(together, path);
 	if (dir < 0)
 		return false;
 	sweep_begin(sweep, &together->listed_bytes);
 	memcpy(sweep->prefix, path, sizeof(path));
 	together->listed_at = next_noted();
-	listed = list_into(together, (int)dir);
+	listed = directory_list(dir, together->text, TEXT_SIZE, list_entry, sweep);
 	sys(SYS_close, dir);
 	return listed;
 }
@@ -240,13 +221,13 @@ static unsigned listing_find(struct together *together, uint32_t place,
 	return count;
 }
 
-static unsigned directory_find(struct together *together, int fd, struct candidate *candidates,
-			       unsigned most)
+static unsigned parent_find(struct together *together, int fd, struct candidate *candidates,
+			    unsigned most)
 {
 	uint32_t place;
 
 	if (!listing_follows(&together->listed, &place) &&
-	    !(directory_list(together, fd) && listing_follows(&together->listed, &place)))
+	    !(parent_list(together, fd) && listing_follows(&together->listed, &place)))
 		return 0;
 	return listing_find(together, place, candidates, most);
 }
@@ -264,7 +245,7 @@ unsigned names_find(struct together *together, int fd, unsigned most)
 	if (next_changed_before(TRAIL - 1))
 		count = operands_find(together->candidates, most);
 	if (!count && next_changed_before(TRAIL))
-		count = directory_find(together, fd, together->candidates, most);
+		count = parent_find(together, fd, together->candidates, most);
 	vain = count ? 0 : vain + 1;
 	return count;
 }

@@ -59,7 +59,7 @@ static bool ours_one(DIR *stream, struct seen *to)
 {
 	bool fresh;
 	int error;
-	const struct listing_entry *entry = listing_next(stream, &fresh, &error);
+	const struct directory_entry *entry = listing_next(stream, &fresh, &error);
 
 	CHECK_EQ(error, 0);
 	if (!entry)
@@ -145,7 +145,7 @@ static void whole_1(void) { whole(1); }
 static void whole_500(void) { whole(500); }
 static void whole_20000(void) { whole(MANY); }
 
-static void count_one(void *context, const struct listing_entry *entry)
+static void count_one(void *context, const struct directory_entry *entry)
 {
 	(void)entry;
 	++*(int *)context;
@@ -221,7 +221,7 @@ static void *reads_under_lock(void *stream)
 {
 	long count = 0;
 
-	for (const struct listing_entry *entry = NULL;; count++) {
+	for (const struct directory_entry *entry = NULL;; count++) {
 		bool fresh;
 		int error;
 
@@ -295,7 +295,7 @@ static void forked(void)
 
 static int ahead_count;
 
-static void ahead_one(void *context, const struct listing_entry *entry)
+static void ahead_one(void *context, const struct directory_entry *entry)
 {
 	const struct seen *expected = context;
 
