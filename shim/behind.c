@@ -20,7 +20,6 @@
 #include "process.h"
 #include "real.h"
 #include "sys.h"
-#include "text.h"
 #include "thread.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
@@ -132,15 +131,15 @@ void behind_identify(struct behind *behind)
 
 static bool root_make(void)
 {
-	struct statx proc;
+	struct identity proc;
 
 	if (!root)
 		root = process_map_wiped(sizeof(*root));
 	if (!root)
 		return false;
 	root->magic = BEHIND_MAGIC;
-	if (path_statx(AT_FDCWD, "/proc", 0, STATX_INO, &proc) == 0)
-		root->proc_device = identity_of(&proc).device;
+	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
+		root->proc_device = proc.device;
 	flight_receive(FLIGHT_COMMAND, command_done);
 	return flight_begin() && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
 }
@@ -333,12 +332,10 @@ static bool descriptor_is(int fd, mode_t kind)
 /* Does FD's open file hold a lock, which its close gives to others? If in doubt, yes. */
 static bool descriptor_locked(int fd)
 {
-	char text[512], path[40] = "";
-	struct text name = {.at = path, .room = sizeof(path) - 1};
+	char text[512], path[LINK_SIZE];
 	long info, length;
 
-	text_add(&name, "/proc/self/fdinfo/");
-	text_number(&name, fd);
+	descriptor_info(fd, path);
 	info = sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (info < 0)
 		return true;
@@ -705,10 +702,9 @@ static bool ran_out(struct behind *behind, const struct passage *passage)
 /* /proc names descriptors: ours go before the program has read a name. True if FD lies there. */
 static bool proc_opened(struct behind *behind, int fd)
 {
-	struct statx statx;
+	struct identity identity;
 
-	if (descriptor_statx(fd, STATX_INO, &statx) != 0 ||
-	    identity_of(&statx).device != behind->proc_device)
+	if (!descriptor_identify(fd, &identity) || identity.device != behind->proc_device)
 		return false;
 	behind_forget(behind);
 	return true;

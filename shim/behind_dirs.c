@@ -86,17 +86,6 @@ struct dir *dir_find(struct behind *behind, const struct identity *identity)
 	return NULL;
 }
 
-struct dir *dir_of_descriptor(struct behind *behind, int fd)
-{
-	struct statx statx;
-	struct identity identity;
-
-	if (descriptor_statx(fd, STATX_TYPE | STATX_INO, &statx) != 0 || !S_ISDIR(statx.stx_mode))
-		return NULL;
-	identity = identity_of(&statx);
-	return dir_find(behind, &identity);
-}
-
 void dir_drop(struct behind *behind, struct dir *dir)
 {
 	if (behind->spot.dir == dir)
@@ -394,13 +383,11 @@ void names_add(struct dir *dir, const char *name)
 
 void dir_made(struct behind *behind, int fd, const char *path)
 {
-	struct statx statx;
 	struct identity identity;
 	struct dir *dir;
 
-	if (path_statx(fd, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx) != 0)
+	if (!path_identify(fd, path, AT_SYMLINK_NOFOLLOW, &identity))
 		return;
-	identity = identity_of(&statx);
 	dir = dir_find(behind, &identity);
 	if (dir) /* of a directory that had this inode number before */
 		dir_drop(behind, dir);

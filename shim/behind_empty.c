@@ -16,7 +16,6 @@
 #include "directory.h"
 #include "process.h"
 #include "sys.h"
-#include "text.h"
 
 enum {
 	SUCCESSES_FIRST = 3,   /* plain removals in the first directory of a kind, */
@@ -96,13 +95,8 @@ static void relist(struct behind *behind, struct dir *dir)
 /* Where DIR is, with a slash behind. False where it cannot be told, or would be escaped. */
 static bool dir_path(const struct dir *dir, char path[PATH_MAX])
 {
-	char link[32] = "";
-	struct text text = {.at = link, .room = sizeof(link) - 1};
-	long length;
+	long length = descriptor_name(dir->fd, path, PATH_MAX - 1);
 
-	text_add(&text, "/proc/self/fd/");
-	text_number(&text, dir->fd);
-	length = sys(SYS_readlink, link, path, PATH_MAX - 2);
 	if (length <= 0 || length >= PATH_MAX - 2)
 		return false;
 	path[length] = '/';
@@ -231,13 +225,11 @@ static bool dir_emptied(const struct dir *dir)
 /* The directory that rmdir is about, or null. */
 static struct dir *removed_dir(struct behind *behind, const struct spot *spot)
 {
-	struct statx statx;
 	struct identity identity;
 
-	if (!spot->known || path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW,
-				       STATX_TYPE | STATX_INO, &statx) != 0)
+	if (!spot->known ||
+	    !path_identify(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, &identity))
 		return NULL;
-	identity = identity_of(&statx);
 	return dir_find(behind, &identity);
 }
 
@@ -367,21 +359,6 @@ static void removal_plain(struct behind *behind, const struct passage *passage, 
 		likeness_of(&parent, &behind->likeness);
 }
 
-/* Destruction waits for proof in the result: for what is pending on what it removes. */
-static void removal_prepare(struct behind *behind, const struct spot *spot)
-{
-	struct statx statx;
-	struct identity identity;
-
-	if (!behind->pending || !behind->making)
-		return;
-	touch_name(behind, spot);
-	if (!spot->known || path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx))
-		return;
-	identity = identity_of(&statx);
-	touch_inode(behind, &identity);
-}
-
 bool empties_command(struct behind *behind, const struct passage *passage, struct call *call)
 {
 	struct spot *spot = &behind->spot;
@@ -396,7 +373,8 @@ bool empties_command(struct behind *behind, const struct passage *passage, struc
 		return false;
 	}
 	spot_read(behind, spot, call->fd, call->path);
-	removal_prepare(behind, spot);
+	if (behind->making) /* destruction waits for proof in the result */
+		touch_file(behind, spot);
 	if (directory)
 		child = removed_dir(behind, spot);
 	reason = removal_proof(behind, spot, directory, child, &entry);

@@ -325,17 +325,9 @@ static void makes_acknowledge(struct behind *behind, const struct passage *passa
  */
 static void rename_prepare(struct behind *behind, const struct spot *spot)
 {
-	struct statx statx;
-	struct identity identity;
-
-	touch_name(behind, spot);
 	if (spot->dir)
 		queue_wanted(behind, spot->dir); /* its times are about to change */
-	if (!spot->known || !behind->pending ||
-	    path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_INO, &statx) != 0)
-		return;
-	identity = identity_of(&statx);
-	touch_inode(behind, &identity);
+	touch_file(behind, spot);
 }
 
 /* What a plain rename moved may be a directory that is known, or hold one. */

@@ -55,12 +55,10 @@ bool lost_needs(enum op op)
 /* What the failure of the file at PATH was; 0: of this one nothing failed. */
 static int path_lost(int fd, const char *path, int flags)
 {
-	struct statx statx;
 	struct identity identity;
 
-	if (path_statx(fd, path, flags, STATX_INO, &statx) != 0)
+	if (!path_identify(fd, path, flags, &identity))
 		return 0;
-	identity = identity_of(&statx);
 	for (unsigned i = 0; i < lost.count; i++)
 		if (identity_same(&lost.files[i].inode, &identity))
 			return lost.files[i].err;

@@ -211,7 +211,6 @@ void behind_forget(struct behind *behind);
 
 /* The record of a directory, or null. */
 struct dir *dir_find(struct behind *behind, const struct identity *identity);
-struct dir *dir_of_descriptor(struct behind *behind, int fd);
 
 /* The record of directory PATH below FD, opened with FLAGS, made if need be; null: no room. */
 struct dir *dir_take(struct behind *behind, int fd, const char *path, int flags);
@@ -296,6 +295,9 @@ void touch_path(struct behind *behind, struct spot *spot, int fd, const char *pa
 
 /* Waits for what SPOT's name is. */
 void touch_name(struct behind *behind, const struct spot *spot);
+
+/* The same, and for its file, where the name leads to one. */
+void touch_file(struct behind *behind, const struct spot *spot);
 
 /* Waits for an inode's commands; true if there were any. */
 bool touch_inode(struct behind *behind, const struct identity *identity);

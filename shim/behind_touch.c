@@ -101,6 +101,16 @@ bool touch_inode(struct behind *behind, const struct identity *identity)
 	return found != NULL;
 }
 
+void touch_file(struct behind *behind, const struct spot *spot)
+{
+	struct identity identity;
+
+	touch_name(behind, spot);
+	if (behind->pending && spot->known &&
+	    path_identify(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, &identity))
+		touch_inode(behind, &identity);
+}
+
 /* Names in /proc tell of everything, our own descriptors among it. */
 static bool spot_in_proc(const struct behind *behind, const struct spot *spot)
 {
@@ -124,7 +134,6 @@ static void touch_missing(struct behind *behind, int fd, const char *path, bool 
 
 void touch_path(struct behind *behind, struct spot *spot, int fd, const char *path, bool follow)
 {
-	struct statx statx;
 	struct identity identity;
 
 	if (nothing_held(behind))
@@ -140,24 +149,18 @@ void touch_path(struct behind *behind, struct spot *spot, int fd, const char *pa
 	touch_name(behind, spot);
 	if (!behind->pending)
 		return;
-	if (path_statx(spot->fd, spot->path, follow ? 0 : AT_SYMLINK_NOFOLLOW,
-		       STATX_TYPE | STATX_INO, &statx) != 0) {
+	if (path_identify(spot->fd, spot->path, follow ? 0 : AT_SYMLINK_NOFOLLOW, &identity))
+		touch_inode(behind, &identity);
+	else
 		touch_missing(behind, spot->fd, spot->path, follow);
-		return;
-	}
-	identity = identity_of(&statx);
-	touch_inode(behind, &identity);
 }
 
 void touch_descriptor(struct behind *behind, int fd)
 {
-	struct statx statx;
 	struct identity identity;
 
-	if (!behind->pending || descriptor_statx(fd, STATX_INO, &statx) != 0)
-		return;
-	identity = identity_of(&statx);
-	touch_inode(behind, &identity);
+	if (behind->pending && descriptor_identify(fd, &identity))
+		touch_inode(behind, &identity);
 }
 
 /* ---- the stat family ---- */

@@ -10,32 +10,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "late.h"
 #include "sys.h"
-#include "text.h"
-
-enum {
-	LINK_ROOM = 32,
-};
-
-static void descriptor_link(const struct dir *dir, char link[LINK_ROOM])
-{
-	struct text text = {.at = link, .room = LINK_ROOM - 1};
-
-	memset(link, 0, LINK_ROOM);
-	text_add(&text, "/proc/self/fd/");
-	text_number(&text, dir->fd);
-}
 
 /* A mode is set through /proc: fchmodat2 came with Linux 6.6. */
 static bool link_leads(const struct dir *dir)
 {
-	char link[LINK_ROOM], path[1];
+	char path[2];
 
-	descriptor_link(dir, link);
-	return sys(SYS_readlink, link, path, sizeof(path)) > 0;
+	return descriptor_name(dir->fd, path, sizeof(path)) > 0;
 }
 
 /* EPERM: one plain success on this mount, with these ids, and it is ours. */
@@ -132,9 +116,9 @@ static int attribute_set(const struct dir *dir, enum attribute_kind kind, const 
 void wanted_settle(struct behind *behind, struct dir *dir)
 {
 	static const char *const names[] = {"fchownat", "fchmodat", "utimensat"};
-	char link[LINK_ROOM];
+	char link[LINK_SIZE];
 
-	descriptor_link(dir, link);
+	descriptor_link(dir->fd, link);
 	for (enum attribute_kind kind = 0; kind < ATTRIBUTE_KINDS; kind++) {
 		int err = wanted_has(dir, kind) ? attribute_set(dir, kind, link) : 0;
 

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "sys.h"
+#include "text.h"
 
 struct identity identity_of(const struct statx *statx)
 {
@@ -57,4 +58,49 @@ int path_statx(int fd, const char *path, int flags, unsigned mask, struct statx 
 int descriptor_statx(int fd, unsigned mask, struct statx *statx)
 {
 	return path_statx(fd, "", AT_EMPTY_PATH, mask, statx);
+}
+
+bool path_identify(int fd, const char *path, int flags, struct identity *identity)
+{
+	struct statx statx;
+
+	if (path_statx(fd, path, flags, STATX_INO, &statx) != 0)
+		return false;
+	*identity = identity_of(&statx);
+	return true;
+}
+
+bool descriptor_identify(int fd, struct identity *identity)
+{
+	return path_identify(fd, "", AT_EMPTY_PATH, identity);
+}
+
+static void proc_path(char path[LINK_SIZE], const char *directory, int fd)
+{
+	struct text text = {.at = path, .room = LINK_SIZE - 1};
+
+	text_add(&text, directory);
+	text_number(&text, fd);
+	path[text.length] = '\0';
+}
+
+void descriptor_link(int fd, char link[LINK_SIZE])
+{
+	proc_path(link, "/proc/self/fd/", fd);
+}
+
+void descriptor_info(int fd, char path[LINK_SIZE])
+{
+	proc_path(path, "/proc/self/fdinfo/", fd);
+}
+
+long descriptor_name(int fd, char *path, size_t room)
+{
+	char link[LINK_SIZE];
+	long length;
+
+	descriptor_link(fd, link);
+	length = sys(SYS_readlink, link, path, room - 1);
+	path[length > 0 ? length : 0] = '\0';
+	return length;
 }

@@ -54,4 +54,24 @@ int path_statx(int fd, const char *path, int flags, unsigned mask, struct statx 
 /* The same for the descriptor itself. */
 int descriptor_statx(int fd, unsigned mask, struct statx *statx);
 
+/* What PATH leads to, or the descriptor itself is; false where the kernel does not say. */
+bool path_identify(int fd, const char *path, int flags, struct identity *identity);
+bool descriptor_identify(int fd, struct identity *identity);
+
+enum {
+	LINK_SIZE = 40, /* for the longest of the next two */
+};
+
+/* "/proc/self/fd/FD": leads to the very file, whatever its name is by now. */
+void descriptor_link(int fd, char link[LINK_SIZE]);
+
+/* "/proc/self/fdinfo/FD": what the kernel tells about it, proc(5). */
+void descriptor_info(int fd, char path[LINK_SIZE]);
+
+/*
+ * The path the kernel has for FD, cut to ROOM - 1 bytes. Its length; 0 or negative, and PATH
+ * empty, where there is none.
+ */
+long descriptor_name(int fd, char *path, size_t room);
+
 #endif

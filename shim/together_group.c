@@ -20,7 +20,6 @@
 #include "ring.h"
 #include "stats.h"
 #include "sys.h"
-#include "text.h"
 #include "trace.h"
 #include "watch.h"
 
@@ -203,18 +202,7 @@ static void group_start(struct together *together, struct ring *ring, int own, u
 	group_flush(together, ring);
 }
 
-/* The name of STORED's file, for a line about it. */
-static void stored_name(struct stored *stored)
-{
-	char link[LINK_SIZE];
-	long length;
-
-	descriptor_link(stored->by, link);
-	length = sys(SYS_readlink, link, stored->path, sizeof(stored->path) - 1);
-	stored->path[length > 0 ? length : 0] = '\0';
-}
-
-/* All is over; entries that never flew leave no completion. */
+/* All is over; entries that never flew leave no completion, failures are told by name. */
 static void group_end(struct together *together)
 {
 	for (unsigned i = 0; i < GROUP_MOST; i++) {
@@ -223,7 +211,7 @@ static void group_end(struct together *together)
 		if (stored->state == STORED_FLYING)
 			stored->state = STORED_FREE;
 		if (stored->state == STORED_OWED && !stored->path[0])
-			stored_name(stored);
+			descriptor_name(stored->by, stored->path, sizeof(stored->path));
 	}
 }
 

@@ -60,13 +60,9 @@ static bool candidate_open(int directory, const char *name, int flags,
 
 static bool operand_is(const char *operand, const struct identity *identity)
 {
-	struct statx statx;
 	struct identity found;
 
-	if (path_statx(AT_FDCWD, operand, 0, STATX_INO, &statx) != 0)
-		return false;
-	found = identity_of(&statx);
-	return identity_same(&found, identity);
+	return path_identify(AT_FDCWD, operand, 0, &found) && identity_same(&found, identity);
 }
 
 /* The two that were synced last are these? */
@@ -122,15 +118,10 @@ static uint32_t entry_of(const struct sweep *sweep, uint64_t inode)
 /* The directory FD's file was opened in, by the name the kernel has for it. */
 static bool parent_path(int fd, char *path, size_t room)
 {
-	char link[LINK_SIZE];
 	size_t length;
-	long got;
 
-	descriptor_link(fd, link);
-	got = sys(SYS_readlink, link, path, room - 1);
-	if (got <= 0)
+	if (descriptor_name(fd, path, room) <= 0)
 		return false;
-	path[got] = '\0';
 	path_split(path, &length);
 	path[length] = '\0';
 	return length > 0;
@@ -140,11 +131,9 @@ static bool parent_path(int fd, char *path, size_t room)
 static int parent_open(struct together *together, const char *path)
 {
 	struct identity identity;
-	struct statx statx;
 
-	if (path_statx(AT_FDCWD, path, 0, STATX_INO, &statx) != 0)
+	if (!path_identify(AT_FDCWD, path, 0, &identity))
 		return -ENOENT;
-	identity = identity_of(&statx);
 	if (held_is_locked(together, &identity))
 		return -EACCES;
 	return directory_open(AT_FDCWD, path);

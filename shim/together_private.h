@@ -17,7 +17,6 @@ enum {
 	GROUP_MOST = 64, /* files started together */
 	NUMBERS = 64,    /* descriptors that may be known to be new */
 	OURS = -1,       /* for a descriptor's number: the program has none */
-	LINK_SIZE = 32,  /* "/proc/self/fd/..." */
 	TRAIL = 3,       /* durability points looked back at */
 	TEXT_SIZE = 16 * 1024,
 };
@@ -87,9 +86,6 @@ struct together {
 struct together *together_root(void);
 
 /* ---- together_stored.c ---- */
-
-/* "/proc/self/fd/FD": leads to the very file, whatever its name is by now. */
-void descriptor_link(int fd, char link[LINK_SIZE]);
 
 /* Failures nobody came for are told now (late.h). */
 void stored_tell_all(struct together *together);

@@ -17,7 +17,6 @@
 #include "late.h"
 #include "stats.h"
 #include "sys.h"
-#include "text.h"
 
 enum {
 	MS = 1000 * 1000,
@@ -48,15 +47,6 @@ bool shape_same(const struct shape *a, const struct shape *b)
 {
 	return identity_same(&a->identity, &b->identity) && a->size == b->size &&
 	       time_same(&a->modified, &b->modified) && time_same(&a->changed, &b->changed);
-}
-
-void descriptor_link(int fd, char link[LINK_SIZE])
-{
-	struct text text = {link, 0, LINK_SIZE - 1};
-
-	text_add(&text, "/proc/self/fd/");
-	text_number(&text, fd);
-	link[text.length] = '\0';
 }
 
 static void stored_end(struct together *together, struct stored *stored)
