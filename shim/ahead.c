@@ -2,9 +2,6 @@
 #include "ahead_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "path.h"
 #include "process.h"
@@ -87,21 +84,6 @@ static bool op_retypes(enum op op, enum op_order order)
 	}
 }
 
-static bool fcntl_is_plain(const struct regs *regs)
-{
-	switch ((int)regs->arg[1]) {
-	case F_DUPFD:
-	case F_DUPFD_CLOEXEC:
-	case F_GETFD:
-	case F_SETFD:
-	case F_GETFL:
-	case F_SETFL:
-		return true;
-	default:
-		return false; /* locks, leases, ... */
-	}
-}
-
 /* Input, locks, waits, and changes of what paths and permissions mean. */
 static bool order_expires(enum op_order order)
 {
@@ -157,17 +139,12 @@ static void number_release(struct ahead *ahead, int fd)
 
 static void effect_syscall(struct ahead *ahead, const struct regs *regs)
 {
-	switch (regs->arg[0]) {
-	case SYS_futex:
-	case SYS_gettid:
-	case SYS_getrandom:
+	if (passage_syscall_is_plain(regs))
 		return;
-	default:
-		ahead->epoch++;
-		opened_forget(ahead);
-		number_release(ahead, -1);
-		contents_types_void(ahead);
-	}
+	ahead->epoch++;
+	opened_forget(ahead);
+	number_release(ahead, -1);
+	contents_types_void(ahead);
 }
 
 /* An interrupted moment of the shim's own: only what needs no more than a store. */
@@ -223,7 +200,7 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 		opened_forget(ahead);
 		return false;
 	case KIND_FCNTL:
-		if (!fcntl_is_plain(regs))
+		if (!passage_fcntl_is_plain(regs))
 			ahead->epoch++;
 		return false;
 	case KIND_SYSCALL:
@@ -241,17 +218,6 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 		return false;
 	}
 	return false;
-}
-
-/*
- * Memory shared with others: files change through it, and news come through it, without a
- * call that could be seen.
- */
-static bool maps_shared(enum op op, const struct regs *regs)
-{
-	if (op == OP_SHMAT)
-		return true;
-	return op == OP_MMAP && ((int)regs->arg[3] & MAP_TYPE) != MAP_PRIVATE;
 }
 
 /* From here on somebody else acts in this address space. */
@@ -304,7 +270,7 @@ bool ahead_before(const struct passage *passage)
 		outside_give_up();
 		return false;
 	}
-	if (maps_shared(passage->op, regs))
+	if (passage_shares_memory(passage->op, regs))
 		outside_give_up();
 	if (streams_before(ahead, passage))
 		return true;

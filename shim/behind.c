@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "ahead.h"
 #include "clock.h"
@@ -218,22 +217,6 @@ uint64_t command_cost_ns(void)
 
 /* ---- while out: a command is timed ---- */
 
-static uint64_t thread_ns(void)
-{
-	struct timespec now;
-
-	sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* Stores to such memory are output that nobody sees, however early it was mapped. */
-static bool shares_memory(const struct passage *passage)
-{
-	if (passage->op == OP_MMAP)
-		return ((int)passage->regs->arg[3] & MAP_TYPE) != MAP_PRIVATE;
-	return passage->op == OP_SHMAT;
-}
-
 /* Is what CALL changes on a file system that waits by nature? */
 static bool call_network(const struct call *call)
 {
@@ -280,7 +263,7 @@ static void go_in_with(const struct call *call, bool made, bool network)
 static uint64_t command_wait(const struct passage *passage, const struct call *call, bool *network)
 {
 	bool measured = outside.suspected;
-	uint64_t ns, worked = measured ? thread_ns() : 0;
+	uint64_t ns, worked = measured ? clock_thread_ns() : 0;
 
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
@@ -288,7 +271,7 @@ static uint64_t command_wait(const struct passage *passage, const struct call *c
 	*network = outside.suspected && call_network(call);
 	if (*network || !measured || !outside.suspected)
 		return *network ? ns : 0;
-	worked = thread_ns() - worked;
+	worked = clock_thread_ns() - worked;
 	return ns > worked + SLOW_LOCAL_NS ? ns - worked : 0;
 }
 
@@ -298,7 +281,8 @@ static bool outside_before(const struct passage *passage)
 	struct signals_held held;
 	bool network;
 
-	if (shares_memory(passage))
+	/* Stores to such memory are output that nobody sees, however early it was mapped. */
+	if (passage_shares_memory(passage->op, passage->regs))
 		outside.given_up = true;
 	if (fence_of(passage->op) == FENCE_COMMAND && !outside.samples)
 		engine_arm_one(passage->op);
@@ -382,27 +366,6 @@ static void stream_prepare(struct behind *behind, const struct passage *passage)
 		if (behind->pending)
 			touch_descriptor(behind, stream_descriptor(stream));
 	}
-}
-
-/* ioctl-like calls that say nothing to anybody. */
-static bool fcntl_is_plain(const long *arg)
-{
-	switch ((int)arg[1]) {
-	case F_DUPFD:
-	case F_DUPFD_CLOEXEC:
-	case F_GETFD:
-	case F_SETFD:
-	case F_GETFL:
-	case F_SETFL:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool syscall_is_plain(const long *arg)
-{
-	return arg[0] == SYS_futex || arg[0] == SYS_gettid || arg[0] == SYS_getrandom;
 }
 
 static bool names_our_descriptor(const struct behind *behind, const struct passage *passage)
@@ -574,8 +537,8 @@ static bool act(struct behind *behind, const struct passage *passage)
 		empties_end(behind);
 		return false;
 	case FENCE_OUTSIDE:
-		if (!(passage->op == OP_FCNTL && fcntl_is_plain(arg)) &&
-		    !(passage->op == OP_SYSCALL && syscall_is_plain(arg)))
+		if (!(passage->op == OP_FCNTL && passage_fcntl_is_plain(passage->regs)) &&
+		    !(passage->op == OP_SYSCALL && passage_syscall_is_plain(passage->regs)))
 			behind_forget(behind);
 		return false;
 	}
@@ -585,7 +548,7 @@ static bool act(struct behind *behind, const struct passage *passage)
 /* From here on memory is shared with others, or commands come from several threads. */
 static bool ends_deferral(const struct passage *passage)
 {
-	return shares_memory(passage) || (table_op_order(passage->op) == ORDER_THREAD &&
+	return passage_shares_memory(passage->op, passage->regs) || (table_op_order(passage->op) == ORDER_THREAD &&
 					  table_op_class(passage->op) == CLASS_PROCESS);
 }
 
@@ -631,7 +594,7 @@ static void worked_look(struct behind *behind)
 	behind->removed_ns = 0;
 	if (!since)
 		return;
-	if (thread_ns() - since < WORK_NS) {
+	if (clock_thread_ns() - since < WORK_NS) {
 		if (++behind->idled == IDLED_ENOUGH)
 			behind->worked = 0;
 		return;
@@ -645,7 +608,7 @@ static void worked_look(struct behind *behind)
 static void worked_begin(struct behind *behind, const struct passage *passage)
 {
 	if (behind->removes && removes_name(passage->op))
-		behind->removed_ns = thread_ns();
+		behind->removed_ns = clock_thread_ns();
 }
 
 bool behind_before(const struct passage *passage)

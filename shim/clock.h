@@ -8,12 +8,28 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "sys.h"
+
+static inline uint64_t clock_ns_of(const struct timespec *time)
+{
+	return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
+}
+
 static inline uint64_t clock_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return clock_ns_of(&now);
+}
+
+/* How long this thread has had a processor; this one asks the kernel. */
+static inline uint64_t clock_thread_ns(void)
+{
+	struct timespec now;
+
+	sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
+	return clock_ns_of(&now);
 }
 
 static inline uint64_t clock_ms_of(uint64_t ns)

@@ -2,6 +2,9 @@
 #include "passage.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "clock.h"
 #include "thread.h"
@@ -30,4 +33,40 @@ long passage_time(const struct passage *passage, uint64_t *ns)
 	*ns = clock_ns() - before;
 	errno = saved;
 	return value;
+}
+
+bool passage_fcntl_copies(const struct regs *regs)
+{
+	return (int)regs->arg[1] == F_DUPFD || (int)regs->arg[1] == F_DUPFD_CLOEXEC;
+}
+
+bool passage_fcntl_is_plain(const struct regs *regs)
+{
+	switch ((int)regs->arg[1]) {
+	case F_GETFD:
+	case F_SETFD:
+	case F_GETFL:
+	case F_SETFL:
+		return true;
+	default:
+		return passage_fcntl_copies(regs);
+	}
+}
+
+bool passage_syscall_is_plain(const struct regs *regs)
+{
+	switch (regs->arg[0]) {
+	case SYS_futex:
+	case SYS_gettid:
+	case SYS_getrandom:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool passage_shares_memory(enum op op, const struct regs *regs)
+{
+	return op == OP_SHMAT ||
+	       (op == OP_MMAP && ((int)regs->arg[3] & MAP_TYPE) != MAP_PRIVATE);
 }

@@ -5,6 +5,7 @@
 #ifndef USHIM_PASSAGE_H
 #define USHIM_PASSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "call.h"
@@ -30,5 +31,18 @@ long passage_make(const struct passage *passage);
 
 /* The same, and how long it took. */
 long passage_time(const struct passage *passage, uint64_t *ns);
+
+/* What an fcntl does: copy its descriptor; or nothing that others could feel (locks, leases, ...). */
+bool passage_fcntl_copies(const struct regs *regs);
+bool passage_fcntl_is_plain(const struct regs *regs);
+
+/* A syscall(2) that nobody can feel. */
+bool passage_syscall_is_plain(const struct regs *regs);
+
+/*
+ * A call that maps memory which others may share: files change through it, and news come through
+ * it, without a call that could be seen.
+ */
+bool passage_shares_memory(enum op op, const struct regs *regs);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "over/over.h"
 
@@ -154,17 +152,11 @@ static void touch_open(struct together *together, long flags)
 		stored_void_all(together);
 }
 
-static void touch_fcntl(struct together *together, int command)
+/* Copies of descriptors; locks, which bring news; ... */
+static void touch_fcntl(struct together *together, const struct regs *regs)
 {
-	switch (command) {
-	case F_GETFD:
-	case F_SETFD:
-	case F_GETFL:
-	case F_SETFL:
-		break;
-	default: /* copies of descriptors; locks, which bring news; ... */
+	if (passage_fcntl_copies(regs) || !passage_fcntl_is_plain(regs))
 		stored_void_all(together);
-	}
 }
 
 /* False where that cannot be told, or it is a directory, with all that is below. */
@@ -192,18 +184,6 @@ static void touch_names(struct together *together, const struct passage *passage
 		stored_void_all(together);
 	else
 		stored_void_directories(together);
-}
-
-static void touch_syscall(struct together *together, long number)
-{
-	switch (number) {
-	case SYS_futex:
-	case SYS_gettid:
-	case SYS_getrandom:
-		break;
-	default:
-		stored_void_all(together);
-	}
 }
 
 /* fork, spawn, passing of descriptors; more than these, for a failure is rare. */
@@ -250,16 +230,17 @@ void void_before(struct together *together, const struct passage *passage)
 		touch_open(together, arg[2]);
 		break;
 	case TOUCH_MMAP:
-		if (((int)arg[3] & MAP_TYPE) != MAP_PRIVATE)
+		if (passage_shares_memory(passage->op, passage->regs))
 			stored_void_all(together);
 		break;
 	case TOUCH_FCNTL:
-		touch_fcntl(together, (int)arg[1]);
+		touch_fcntl(together, passage->regs);
 		break;
 	case TOUCH_SYSCALL:
 		if (together->owed)
 			stored_share(together);
-		touch_syscall(together, arg[0]);
+		if (!passage_syscall_is_plain(passage->regs))
+			stored_void_all(together);
 		break;
 	case TOUCH_NAMES:
 		touch_names(together, passage);

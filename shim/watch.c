@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "names.h"
+#include "passage.h"
 #include "process.h"
 #include "real.h"
 #include "ring.h"
@@ -311,11 +312,6 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 	return false;
 }
 
-static bool fcntl_copies(const struct regs *regs)
-{
-	return (int)regs->arg[1] == F_DUPFD || (int)regs->arg[1] == F_DUPFD_CLOEXEC;
-}
-
 bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value)
 {
 	switch (effect_of(op)) {
@@ -342,7 +338,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		*value = descriptor_copied(sym, regs);
 		return true;
 	case EFFECT_FCNTL:
-		if (fcntl_copies(regs))
+		if (passage_fcntl_copies(regs))
 			names_forget_descriptors();
 		break;
 	case EFFECT_CANCEL_TYPE:
