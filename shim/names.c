@@ -24,10 +24,6 @@ enum {
 	DESCRIPTORS = 1024, /* remembered; higher ones count as unknown */
 };
 
-/* linux/magic.h of Debian 12 has no names for these. */
-#define XFS_MAGIC 0x58465342
-#define F2FS_MAGIC 0xF2F52010
-
 static struct device {
 	uint64_t number_and_kind; /* device number << 2 | kind; one word, so that it is never torn */
 } devices[DEVICES];
@@ -37,14 +33,22 @@ static unsigned devices_used;
 static uint32_t own[DESCRIPTORS];
 static uint32_t generation = 1;
 
-static enum fs_kind fs_kind_of_type(long type)
+/* What the file system FD is on calls itself, statfs(2); 0 where that cannot be told. */
+static unsigned long fs_type(int fd)
+{
+	struct statfs statfs;
+
+	return sys(SYS_fstatfs, fd, &statfs) == 0 ? (unsigned long)statfs.f_type : 0;
+}
+
+static enum fs_kind fs_kind_of_type(unsigned long type)
 {
 	switch (type) {
 	case EXT4_SUPER_MAGIC:
-	case XFS_MAGIC:
+	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
 	case TMPFS_MAGIC:
-	case F2FS_MAGIC:
+	case F2FS_SUPER_MAGIC:
 		return FS_LOCAL;
 	case PROC_SUPER_MAGIC:
 	case SYSFS_MAGIC:
@@ -64,6 +68,7 @@ static enum fs_kind fs_kind_of_type(long type)
 	case EFIVARFS_MAGIC:
 	case PSTOREFS_MAGIC:
 	case HUGETLBFS_MAGIC:
+	case 0: /* it could not be told */
 		return FS_PSEUDO;
 	default:
 		return FS_FLUSHING;
@@ -92,18 +97,20 @@ static void device_keep(uint64_t device, enum fs_kind kind)
 	__atomic_store_n(&devices[slot].number_and_kind, device << 2 | kind, __ATOMIC_RELAXED);
 }
 
+static enum fs_kind device_learn(uint64_t device, unsigned long type)
+{
+	enum fs_kind kind = fs_kind_of_type(type);
+
+	if (type)
+		device_keep(device, kind);
+	return kind;
+}
+
 static enum fs_kind fs_kind_of_descriptor(uint64_t device, int fd)
 {
 	enum fs_kind kind = device_recall(device);
-	struct statfs statfs;
 
-	if (kind != FS_UNKNOWN)
-		return kind;
-	if (sys(SYS_fstatfs, fd, &statfs) != 0)
-		return FS_PSEUDO;
-	kind = fs_kind_of_type(statfs.f_type);
-	device_keep(device, kind);
-	return kind;
+	return kind != FS_UNKNOWN ? kind : device_learn(device, fs_type(fd));
 }
 
 static enum reason descriptor_check(int fd, bool directory_too, bool must_be_local)
@@ -144,30 +151,24 @@ static enum reason position_check(int fd)
 }
 
 /* No descriptor is opened for it: another thread could see its number taken. */
-static long statfs_of_path(uint64_t device, const struct call *call, struct statfs *statfs)
+static unsigned long fs_type_of_path(uint64_t device, const struct call *call)
 {
+	struct statfs statfs;
 	struct stat stat;
 
 	if (call->fd == AT_FDCWD)
-		return sys(SYS_statfs, call->path, statfs);
+		return sys(SYS_statfs, call->path, &statfs) == 0 ? (unsigned long)statfs.f_type : 0;
 	if (sys(SYS_fstat, call->fd, &stat) != 0 || stat.st_dev != device)
-		return -EXDEV; /* a mount lies between, or the path is absolute */
-	return sys(SYS_fstatfs, call->fd, statfs);
+		return 0; /* a mount lies between, or the path is absolute */
+	return fs_type(call->fd);
 }
 
 static enum fs_kind fs_kind_of_path(const struct statx *statx, const struct call *call)
 {
 	uint64_t device = makedev(statx->stx_dev_major, statx->stx_dev_minor);
 	enum fs_kind kind = device_recall(device);
-	struct statfs statfs;
 
-	if (kind != FS_UNKNOWN)
-		return kind;
-	if (statfs_of_path(device, call, &statfs) != 0)
-		return FS_PSEUDO;
-	kind = fs_kind_of_type(statfs.f_type);
-	device_keep(device, kind);
-	return kind;
+	return kind != FS_UNKNOWN ? kind : device_learn(device, fs_type_of_path(device, call));
 }
 
 /*
@@ -190,11 +191,7 @@ static enum reason open_check(const struct call *call)
 
 bool names_network(int fd)
 {
-	struct statfs statfs;
-
-	if (fd < 0 || sys(SYS_fstatfs, fd, &statfs) != 0)
-		return false;
-	switch ((unsigned long)statfs.f_type) {
+	switch (fs_type(fd)) {
 	case NFS_SUPER_MAGIC:
 	case SMB_SUPER_MAGIC:
 	case CIFS_SUPER_MAGIC:
@@ -213,18 +210,14 @@ bool names_network(int fd)
 /* btrfs writes a log of its own for each file (measured on Linux 6.18: groups take longer). */
 bool names_shares_commits(int fd)
 {
-	struct statfs statfs;
+	unsigned long type = fs_type(fd);
 
-	return sys(SYS_fstatfs, fd, &statfs) == 0 && statfs.f_type != BTRFS_SUPER_MAGIC;
+	return type && type != BTRFS_SUPER_MAGIC;
 }
 
 bool names_alike(int fd)
 {
-	struct statfs statfs;
-
-	if (sys(SYS_fstatfs, fd, &statfs) != 0)
-		return false;
-	switch ((unsigned long)statfs.f_type) {
+	switch (fs_type(fd)) {
 	case EXT4_SUPER_MAGIC:
 	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
