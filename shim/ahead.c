@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead_private.h"
 
-#include <errno.h>
-
 #include "path.h"
 #include "process.h"
 #include "ring.h"
-#include "sys.h"
 #include "thread.h"
-#include "watch.h"
 
 bool ahead_needs(enum op op)
 {

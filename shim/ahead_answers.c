@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead_private.h"
 
-#include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "config.h"
 #include "ring.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead_private.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 

@@ -5,11 +5,9 @@
 #include "ahead_private.h"
 
 #include <fcntl.h>
-#include <string.h>
 
 #include "config.h"
 #include "over/over.h"
-#include "stats.h"
 #include "yield.h"
 
 enum {

@@ -7,13 +7,11 @@
  */
 #include "behind_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "ahead.h"
 #include "over/over.h"
-#include "sys.h"
 
 enum {
 	OWNER_MASK = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO,

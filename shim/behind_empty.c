@@ -8,7 +8,6 @@
 #include "behind_private.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -169,15 +168,21 @@ static bool likeness_same(const struct likeness *a, const struct likeness *b)
 	       a->gid == b->gid && a->mode == b->mode;
 }
 
-/* EACCES, EROFS, EPERM: it went well before, here and in a directory like this. */
-static bool successes_enough(const struct behind *behind, const struct dir *dir,
-			     const struct statx *parent)
+/* Were removals proven in a directory like PARENT before? */
+static bool is_sibling(const struct behind *behind, const struct statx *parent)
 {
 	struct likeness likeness;
 
 	likeness_of(parent, &likeness);
-	return dir->successes >= (likeness_same(&likeness, &behind->likeness) ? SUCCESSES_SIBLING
-									      : SUCCESSES_FIRST);
+	return likeness_same(&likeness, &behind->likeness);
+}
+
+/* EACCES, EROFS, EPERM: it went well before, here and in a directory like this. */
+static bool successes_enough(const struct behind *behind, const struct dir *dir,
+			     const struct statx *parent)
+{
+	return dir->successes >=
+	       (is_sibling(behind, parent) ? SUCCESSES_SIBLING : SUCCESSES_FIRST);
 }
 
 /* EPERM: in a sticky directory only the owner removes; immutable files say so. */
@@ -291,11 +296,7 @@ static void removal_acknowledge(struct behind *behind, const struct passage *pas
 static bool worth_listing(const struct behind *behind, const struct dir *dir,
 			  const struct statx *parent)
 {
-	struct likeness likeness;
-
-	likeness_of(parent, &likeness);
-	return dir->successes >= (likeness_same(&likeness, &behind->likeness) ? RELIST_SIBLING
-									      : RELIST_AFTER);
+	return dir->successes >= (is_sibling(behind, parent) ? RELIST_SIBLING : RELIST_AFTER);
 }
 
 /* A plain removal went well in DIR, which is PARENT. */

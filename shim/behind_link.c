@@ -5,9 +5,7 @@
  */
 #include "behind_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/vfs.h>
 

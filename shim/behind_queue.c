@@ -12,12 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "clock.h"
 #include "flight.h"
 #include "late.h"
-#include "process.h"
 #include "stats.h"
 #include "sys.h"
 #include "trace.h"

@@ -7,13 +7,9 @@
  */
 #include "behind_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
-#include "ahead_kind.h"
 #include "over/over.h"
-#include "sys.h"
 
 static struct command *pending_name(const struct dir *dir, const char *name)
 {

@@ -2,7 +2,6 @@
 #include "engine.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <unistd.h>
 

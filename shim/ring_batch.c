@@ -2,7 +2,6 @@
  *
  * ring_batch: many entries in flight at once, for what is asked ahead of the program.
  */
-#include <errno.h>
 
 #include "ring_private.h"
 #include "stats.h"

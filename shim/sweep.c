@@ -315,11 +315,3 @@ uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *
 		sweep->next = sweep->fetch_next = 0;
 	return sweep_place(sweep, entry);
 }
-
-size_t sweep_bytes(const struct sweep *sweep)
-{
-	size_t orders = sweep->walk ? 2 * sweep->room * sizeof(uint32_t) : 0;
-
-	return sweep->room * sizeof(struct sweep_entry) + sweep->names_room + orders +
-	       sweep->table_room * sizeof(uint32_t);
-}

@@ -92,7 +92,4 @@ uint32_t sweep_place(const struct sweep *sweep, uint32_t entry);
  */
 uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *follows);
 
-/* Bytes a sweep holds. */
-size_t sweep_bytes(const struct sweep *sweep);
-
 #endif

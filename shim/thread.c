@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "config.h"
-#include "process.h"
 
 __thread struct thread thread_self;
 

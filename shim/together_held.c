@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "flight.h"
-#include "process.h"
 #include "sys.h"
 
 enum {

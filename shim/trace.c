@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace.h"
 
-#include <string.h>
-
 #include "config.h"
 #include "process.h"
 #include "sys.h"

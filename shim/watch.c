@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
 
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
