@@ -105,12 +105,14 @@ slow_fresh_dst="$slow_begin; rm -rf back/dst; $slow_mount"
 slow_fresh_copy="$slow_begin; rm -rf back/dst; cp -a back/tree back/dst; $slow_mount"
 
 slow_rows() { # AUTO-TARGET STRICT-TARGET
+    ahead_head
     ahead_row 'du -s' "$1" "$2" "$slow_fresh" du -s mnt/tree
     ahead_row 'find -size' "$1" "$2" "$slow_fresh" find mnt/tree -size +3k
     ahead_row 'ls -lR' "$1" "$2" "$slow_fresh" ls -lR mnt/tree
 }
 
 more_rows() {
+    ahead_head
     ahead_row 'tar c' 0 0 "$slow_fresh" sh -c 'tar c mnt/tree | cat'
     ahead_row 'cp -al' 0 0 "$slow_fresh_dst" cp -al mnt/tree mnt/dst
     command -v rsync >/dev/null &&
@@ -120,17 +122,21 @@ more_rows() {
     ahead_row 'rm -rf' 0 0 "$slow_fresh_copy" rm -rf mnt/dst
 }
 
-slow_shapes() { # ROWS "DIRECTORIES FILES AUTO-TARGET STRICT-TARGET"...
+slow_missing() {
+    missing root /dev/fuse "$BUILD/slowfs" umount && return
+    mkdir -p "$MNT"
+    return 1
+}
+
+slow_shapes() { # ROWS "DIRECTORIES FILES TARGET TARGET"...: ROWS gets the targets
     local rows=$1 shape
     local -a numbers
     shift
-    missing root /dev/fuse "$BUILD/slowfs" umount && return
-    mkdir -p "$MNT"
+    slow_missing && return
     for shape; do
         read -r -a numbers <<<"$shape"
         printf '  %s directories of %s files\n' "${numbers[0]}" "${numbers[1]}"
         slow_tree "${numbers[0]}" "${numbers[1]}"
-        ahead_head
         "$rows" "${numbers[2]}" "${numbers[3]}"
         slow_unmount
     done
@@ -301,16 +307,15 @@ random_waste() { # MODE LISTED
 
 section_ahead-random() {
     local file listed
-    local fresh="$UNMOUNT; unmount mnt; $BUILD/slowfs --delay=1ms back mnt"
     title "(i) Slow storage, 1,000 of 2,000 names in random order: medians of $ROUNDS, ms; ratios plain/shim."
-    missing root /dev/fuse "$BUILD/slowfs" umount && return
-    mkdir -p "$MNT" back/many
+    slow_missing && return
+    mkdir -p back/many
     for ((file = 0; file < 2000; file++)); do
         : >"back/many/$(printf 'f%04d' "$file")"
     done
     ahead_head
     for listed in unlisted listed; do
-        ahead_row "$listed" 0.98 0.98 "$fresh" "$BENCH/random" mnt/many 1000 "$listed"
+        ahead_row "$listed" 0.98 0.98 "$slow_fresh" "$BENCH/random" mnt/many 1000 "$listed"
         random_waste auto "$listed"
         random_waste strict "$listed"
     done

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #define VARIANTS_MAX 8
 #define VARIABLES_MAX 8
@@ -29,21 +30,6 @@ struct variant {
 
 static struct variant variants[VARIANTS_MAX];
 static int variant_count;
-
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 static void *reserve(size_t count, size_t size)
 {
@@ -150,7 +136,7 @@ int main(int argc, char **argv)
 				variant->times[round] = time;
 		}
 	for (int i = 0; i < variant_count; i++) {
-		qsort(variants[i].times, (size_t)rounds, sizeof(double), compare);
+		times_sort(variants[i].times, rounds);
 		fprintf(out, "%s %.0f %.0f %.0f\n", variants[i].name, variants[i].times[rounds / 2],
 			variants[i].times[0], variants[i].times[rounds - 1]);
 	}

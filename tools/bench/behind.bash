@@ -30,31 +30,17 @@ behind_row() {
         target "$name" "$(awk '{ median[$1] = $2 } END { print median["plain"] / median["auto"] }' <<<"$rows")" "$least"
 }
 
-# behind_slow DELAY SHAPE...: "DIRECTORIES FILES CP-TARGET RM-TARGET", on slow storage.
-behind_slow() {
-    local shape slow_mount="$BUILD/slowfs --delay=$1 back mnt"
-    local -a numbers
-    local fresh_dst="$slow_begin; rm -rf back/dst; $slow_mount"
-    local fresh_copy="$slow_begin; rm -rf back/dst; cp -al back/tree back/dst; $slow_mount"
-    shift
-    missing root /dev/fuse "$BUILD/slowfs" umount && return
-    mkdir -p "$MNT"
-    for shape; do
-        read -r -a numbers <<<"$shape"
-        printf '  %s directories of %s files\n' "${numbers[0]}" "${numbers[1]}"
-        slow_tree "${numbers[0]}" "${numbers[1]}"
-        behind_head
-        behind_row 'cp -al' "${numbers[2]}" "$fresh_dst" cp -al mnt/tree mnt/dst
-        behind_row 'rm -rf' "${numbers[3]}" "$fresh_copy" rm -rf mnt/dst
-        slow_unmount
-    done
+behind_rows() { # CP-TARGET RM-TARGET
+    behind_head
+    behind_row 'cp -al' "$1" "$slow_begin; rm -rf back/dst; $slow_mount" cp -al mnt/tree mnt/dst
+    behind_row 'rm -rf' "$2" \
+        "$slow_begin; rm -rf back/dst; cp -al back/tree back/dst; $slow_mount" rm -rf mnt/dst
 }
 
 # What cannot be acknowledged, as its directory is shared: the names are looked up ahead.
 behind_shared() {
     local fresh="$slow_begin; rm -rf back/dst; mkdir back/dst; $slow_mount"
-    missing root /dev/fuse "$BUILD/slowfs" umount && return
-    mkdir -p "$MNT"
+    slow_missing && return
     slow_tree 20 50
     printf '  20 directories of 50 files\n'
     behind_head
@@ -69,15 +55,15 @@ behind_shared() {
 
 section_behind-slow() {
     title "(k) Commands on slow storage, 1 ms a request: medians of $ROUNDS, ms; ratios plain/shim."
-    behind_slow 1ms '20 50 8 5' '100 10 3 2.5' '1 1000 1.3 1.0'
+    slow_shapes behind_rows '20 50 8 5' '100 10 3 2.5' '1 1000 1.3 1.0'
     behind_shared
     rm -rf back
 }
 
 section_behind-slower() {
+    local slow_mount="$BUILD/slowfs --delay=10ms back mnt"
     title "(l) The same at 10 ms a request."
-    behind_slow 10ms '20 50 8 5' '100 10 3 2.5'
-    rm -rf back
+    slow_shapes behind_rows '20 50 8 5' '100 10 3 2.5'
 }
 
 behind_warm_rows() { # DIRECTORY

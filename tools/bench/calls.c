@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 static char page[4096];
 static int fd;
@@ -38,21 +39,6 @@ static const struct {
 	int (*call)(void);
 } kinds[] = {{"pread", call_pread}, {"fstat", call_fstat}, {"unlink", call_unlink}};
 
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double measure(int (*call)(void), int batches, int calls)
 {
 	double *times = calloc((size_t)batches, sizeof(*times)), median;
@@ -69,7 +55,7 @@ static double measure(int (*call)(void), int batches, int calls)
 			}
 		times[batch] = (now_ns() - begin) / calls;
 	}
-	qsort(times, (size_t)batches, sizeof(*times), compare);
+	times_sort(times, batches);
 	median = times[batches / 2];
 	free(times);
 	return median;

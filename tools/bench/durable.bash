@@ -94,8 +94,8 @@ durable_storages() {
         durable_patterns tmpfs "$shm" 0 0 0 0
         rm -rf "$shm"
     }
-    missing root /dev/fuse "$BUILD/slowfs" umount || {
-        mkdir -p back "$MNT"
+    slow_missing || {
+        mkdir -p back
         "$BUILD/slowfs" --delay=1ms back "$MNT"
         durable_patterns 'slow, 1 ms' "$MNT" 10 0 0 0
         slow_unmount
@@ -186,7 +186,7 @@ durable_programs() {
 }
 
 section_durable() {
-    title "(k) Durability: medians of $ROUNDS; ratios plain/shim. eatmydata gives durability up."
+    title "(n) Durability: medians of $ROUNDS; ratios plain/shim. eatmydata gives durability up."
     durable_begin
     durable_storages
     durable_programs

@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 enum {
 	COUNT_MOST = 4096,
@@ -28,14 +29,6 @@ enum {
 
 static int fds[COUNT_MOST];
 static char data[CHUNK];
-
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
 
 static void check(int failed, const char *what)
 {
