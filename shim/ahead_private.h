@@ -150,9 +150,10 @@ bool streams_open(struct ahead *ahead, const struct passage *passage);
 /* A question of the stat family. True when answered or made here. */
 bool questions_ask(struct ahead *ahead, const struct passage *passage);
 
-/* A symbolic link is about to be read, which is an access: an answer about it is void. */
 /* A command is about to name the file PATH below FD. */
 void questions_named(struct ahead *ahead, int fd, const char *path);
+
+/* A symbolic link is about to be read, which is an access: an answer about it is void. */
 void questions_read_link(struct ahead *ahead, const struct passage *passage);
 
 /* A question in a directory nobody listed took NS: after a few, the shim lists it. */

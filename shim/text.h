@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * text: JSON put together without stdio and without the heap, and appended to a file.
+ * text: strings put together without stdio and without the heap, JSON for the most part, and
+ * appended to a file.
  */
 #ifndef USHIM_TEXT_H
 #define USHIM_TEXT_H

@@ -4,8 +4,10 @@
  * auto and strict), so that the file system commits them at once.
  *
  *   together.c          a durability point on its way: served, grouped, or made and timed
- *   together_next.c     which files will be synced next
- *   together_group.c    fsyncs in flight, and completions kept for the program
+ *   together_next.c     which files will be synced next, of those that are open
+ *   together_names.c    ... and of those the program has closed
+ *   together_group.c    fsyncs in flight
+ *   together_stored.c   completions kept for the program
  *   together_void.c     which calls make a completion worthless
  *   together_held.c     files that may be written through memory, or are locked
  *   together_pay.c      whether it pays
