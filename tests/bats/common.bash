@@ -52,8 +52,8 @@ as_user() {
 }
 
 # let_everybody_in [DIRECTORY]: copies the library and the tests' programs to a new
-# DIRECTORY/build, for LIB and PROG: an ordinary user may not get at the clone. DIRECTORY is
-# the test's temporary directory, or the file's in setup_file.
+# DIRECTORY/build, for LIB and PROG, where an ordinary user cannot get at the clone. DIRECTORY
+# is the test's temporary directory, or the file's in setup_file.
 let_everybody_in() {
     [ "$(id -u)" -eq 0 ] || return 0
     local to=${1:-$BATS_TEST_TMPDIR} at
@@ -62,6 +62,7 @@ let_everybody_in() {
         chmod a+x "$at"
         at=${at%/*}
     done
+    ! as_user test -r "$LIB" -a -x "$PROG/treesum" || return 0
     [ -d "$to/build" ] || {
         mkdir "$to/build"
         cp -r "$LIB" "$PROG" "$to/build"

@@ -8,7 +8,7 @@ NOBODY=65534
 
 # Every test file's setup_file: a tree all its tests may read, and the time before anything is made.
 parity_setup_file() {
-    export TREE=$BATS_FILE_TMPDIR/tree BATS_TEST_TIMEOUT=120
+    export TREE=$BATS_FILE_TMPDIR/tree BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
     SINCE=$(($(date +%s) - 2))
     export SINCE
     make_tree "$TREE"

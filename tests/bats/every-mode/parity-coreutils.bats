@@ -12,6 +12,8 @@ teardown() { parity_teardown; }
 cp -alv "$TREE" copy
 cp -alv "$TREE"/many copy/
 cp -al "$TREE"/big "$TREE"/none copy/
+cp -al "$TREE" silent # what is printed ends every deferral
+cp -al silent "$TREE"/many again
 END
 }
 
@@ -20,6 +22,7 @@ END
 cp -av "$TREE" copy
 cp -a --no-preserve=links "$TREE"/big "$TREE"/hard1 copy/
 cp -au "$TREE"/. copy
+cp -a "$TREE" silent
 END
 }
 
@@ -76,6 +79,7 @@ mv t/zero full/moved/x/ && mv full/moved/x/zero/ y
 mv -T t/setgid moved
 mv . x
 mv moved/file1 moved/file1
+mkdir new; mv -t new t/src/*; mv new newer
 END
 }
 
@@ -83,6 +87,7 @@ END
     PREPARE=own_tree parity <<'END'
 ln -v t/big a
 ln -v t/many/* t/empty
+mkdir new; ln -t new t/many/*; ln -st new t/src/*; ln -sft new t/src/*
 ln -sv t/big s
 ln -sfv t/zero s
 ln -srv t/deep/level1/level2 relative
@@ -114,6 +119,7 @@ rmdir t/script
 rm -r t/src t/none t/sticky
 rm -rf .
 rm -f t/dangling t/loop t/fifo t/soft
+rm -rf t/src t/sticky t/group
 END
 }
 
@@ -206,7 +212,7 @@ mkdir open/d; rmdir open; touch open/f /etc/passwd
 du closed; find . ! -readable -print -o -type d -print
 chmod 600 /etc/passwd; chown 0 open/f
 ln /etc/passwd hard; echo x >>/etc/passwd
-mkdir /proc/x /usr/x; rmdir /usr; mv /usr/bin .
+mkdir /proc/x /usr/x; rmdir /usr; mv /usr/bin/env . # one file: it is copied where that is another file system
 install -o root open/f x
 tar cf - closed open | tar tf -
 chmod 755 closed open; rm -rf copy/locked
