@@ -4,21 +4,30 @@
  * program has made or is emptying; then it makes one of them impossible itself, and goes on. What
  * each call said goes to stdout when all is over. Without CASE: prints all cases' names, and what
  * each needs: "-", "root", "user", "other" (a file OTHER on another file system), "full"
- * (a small file system).
+ * (a small file system), "slow" (storage where commands take time: these ask about what is pending),
+ * "counted" (what counts is how much is removed early), "failing" (storage that fails some of them),
+ * "tmpfs" (which lists what was made last first),
+ * "unmapped" (a user namespace), "refusing" (storage that refuses the first and the third change of attributes; OTHER is a
+ * directory elsewhere).
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -44,6 +53,15 @@ static void say(const char *what, long result)
 
 #define SAY(call) say(#call, call)
 
+/* NUMBER itself, or errno. */
+static void tell(const char *what, long number)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %ld", what, number);
+	say(text, number);
+}
+
 static const char *numbered(const char *prefix, int number)
 {
 	static char names[4][64];
@@ -59,16 +77,27 @@ static void file_make(const char *name)
 	close(open(name, O_WRONLY | O_CREAT | O_EXCL, 0644));
 }
 
-/* S/f00... on ground that is not private any more; then D with some links, and all else in it. */
-static void links_begin(void)
+/* S/f00... on ground that is not private any more. */
+static void sources_make(void)
 {
 	mkdir("S", 0755);
 	for (int i = 0; i < FILES; i++)
 		file_make(numbered("S/f", i));
 	mkdir("S/dir", 0755);
-	SAY(mkdir("D", 0755));
+}
+
+static void links_first(void)
+{
 	for (int i = 0; i < DONE_FIRST; i++)
 		say("link", link(numbered("S/f", i), numbered("D/a", i)));
+}
+
+/* Then D with some links, and all else in it. */
+static void links_begin(void)
+{
+	sources_make();
+	SAY(mkdir("D", 0755));
+	links_first();
 }
 
 static void links_end(void)
@@ -77,29 +106,57 @@ static void links_end(void)
 		say("link", link(numbered("S/f", i), numbered("D/a", i)));
 }
 
-/* E/n00... and E/sub, listed by OPEN; the first are removed. */
-static void empty_begin(void)
+/* And tells nobody. */
+static void wait_for_all(void)
 {
-	DIR *stream;
+	struct statfs left;
 
+	statfs(".", &left);
+}
+
+static void entries_read(const char *directory)
+{
+	DIR *stream = opendir(directory);
+
+	while (readdir(stream))
+		;
+	closedir(stream);
+}
+
+/* E/n00... and E/sub */
+static void full_make(void)
+{
 	mkdir("E", 0755);
 	for (int i = 0; i < FILES; i++)
 		file_make(numbered("E/n", i));
 	mkdir("E/sub", 0755);
 	file_make("E/sub/x");
+}
+
+/* It is listed, and the first are removed. */
+static void empty_first(void)
+{
 	usleep(1); /* nothing is private any more */
-	stream = opendir("E");
-	while (readdir(stream))
-		;
-	closedir(stream);
+	entries_read("E");
 	for (int i = 0; i < DONE_FIRST; i++)
+		say("unlink", unlink(numbered("E/n", i)));
+}
+
+static void empty_begin(void)
+{
+	full_make();
+	empty_first();
+}
+
+static void empty_rest(void)
+{
+	for (int i = DONE_FIRST; i < FILES; i++)
 		say("unlink", unlink(numbered("E/n", i)));
 }
 
 static void empty_end(void)
 {
-	for (int i = DONE_FIRST; i < FILES; i++)
-		say("unlink", unlink(numbered("E/n", i)));
+	empty_rest();
 	SAY(rmdir("E"));
 	SAY(unlink("E/sub/x"));
 	SAY(rmdir("E/sub"));
@@ -202,6 +259,57 @@ LINKS(link_strange_names, "-", SAY(link("S/f08", "D/")); SAY(link("S/f08", "D/."
       SAY(link("S/f08", "no/x")); SAY(link((const char *)1, "D/x")); SAY(link("S/f08", (const char *)1)))
 LINKS(link_loop, "-", SAY(symlink("loop", "loop")); SAY(link("S/f08", "loop/x")); SAY(link("loop/x", "D/x"));
       SAY(link("loop", "D/x")))
+/* Before D is there, so that it is private ground all the same. */
+PROOF(link_immutable_before, "root")
+{
+	sources_make();
+	SAY(flags_change("S/f08", FS_IMMUTABLE_FL));
+	SAY(flags_change("S/f09", FS_APPEND_FL));
+	SAY(mkdir("D", 0755));
+	links_first();
+	links_end();
+	SAY(flags_change("S/f08", 0));
+	SAY(flags_change("S/f09", 0));
+}
+
+PROOF(link_mounted_before, "root")
+{
+	sources_make();
+	SAY(system("mount --bind S/f07 S/f08")); /* a mount of our own would end all that is early */
+	SAY(mkdir("D", 0755));
+	links_first();
+	links_end();
+	SAY(system("umount S/f08"));
+}
+
+/* A directory its owner may not write to; and one to take files from. */
+PROOF(make_no_write, "user")
+{
+	links_begin();
+	SAY(symlink("to", "D/s"));
+	SAY(rename("D/s", "D/t"));
+	SAY(mkdir("D/d", 0755));
+	SAY(mkdir("D/no", 0500));
+	SAY(link("S/f08", "D/no/x"));
+	SAY(mkdir("D/no2", 0500));
+	SAY(symlink("to", "D/no2/x"));
+	SAY(mkdir("D/no3", 0500));
+	SAY(mkdir("D/no3/x", 0755));
+	links_end();
+}
+
+PROOF(rename_no_write, "user")
+{
+	sources_make();
+	SAY(chmod("S", 0555));
+	SAY(mkdir("D", 0755));
+	links_first();
+	SAY(rename("D/a00", "D/b00"));
+	SAY(rename("S/f08", "D/x"));
+	SAY(rename("D/a01", "D/b01"));
+	SAY(chmod("S", 0755));
+}
+
 LINKS(link_flags, "-", SAY(linkat(AT_FDCWD, "S/f08", AT_FDCWD, "D/x", 0x40000));
       SAY(linkat(-7, "S/f08", AT_FDCWD, "D/x", 0)); SAY(linkat(0, "x", AT_FDCWD, "D/x", 0)))
 LINKS(link_directory_gone, "-", SAY(rename("D", "D2")))
@@ -297,6 +405,17 @@ PROOF(rename, "-")
 	links_end();
 }
 
+PROOF(rename_flags, "-")
+{
+	links_begin();
+	SAY(rename("D/a00", "D/r00"));
+	SAY(rename("D/a01", "D/r01"));
+	SAY(renameat2(AT_FDCWD, "D/a02", AT_FDCWD, "D/x", RENAME_EXCHANGE));
+	SAY(rename("D/a03", "D/r03"));
+	SAY(renameat2(AT_FDCWD, "D/a04", AT_FDCWD, "D/y", 1U << 20));
+	links_end();
+}
+
 PROOF(rename_other_file_system, "other")
 {
 	links_begin();
@@ -305,6 +424,14 @@ PROOF(rename_other_file_system, "other")
 	SAY(rename(other, "D/x"));
 	SAY(rename("D/r01", "D/r02"));
 	links_end();
+}
+
+/* Storage has a most of directories in one. */
+PROOF(mkdir_many, "slowfs")
+{
+	say("mkdir", mkdir("D", 0755));
+	for (int i = 0; i < 1010; i++)
+		say("mkdir", mkdir(numbered("D/d", i), 0755));
 }
 
 /* ---- unlink, rmdir ---- */
@@ -345,12 +472,56 @@ EMPTIES(rmdir_of_filled, "-", file_make("E/late"))
 EMPTIES(rmdir_filled_below, "-", SAY(unlink("E/sub/x")); file_make("E/sub/y"); SAY(rmdir("E/sub"));
 	SAY(unlink("E/sub/y")))
 
+/* Before anything is listed, so that nothing ends the emptying. */
+PROOF(unlink_immutable_before, "root")
+{
+	full_make();
+	SAY(flags_change("E/n08", FS_IMMUTABLE_FL));
+	SAY(flags_change("E/n09", FS_APPEND_FL));
+	empty_first();
+	empty_rest();
+	SAY(flags_change("E/n08", 0));
+	SAY(flags_change("E/n09", 0));
+}
+
+PROOF(unlink_mounted_before, "root")
+{
+	links_begin();
+	full_make();
+	SAY(system("mount --bind E/n07 E/n08")); /* a mount of our own would end all that is early */
+	empty_first();
+	empty_rest();
+	SAY(system("umount E/n08"));
+}
+
+PROOF(rmdir_with_one_left, "-")
+{
+	full_make();
+	file_make("E/sub/y");
+	file_make("E/sub/z");
+	empty_first();
+	empty_rest();
+	SAY(unlink("E/sub/x"));
+	SAY(unlink("E/sub/y"));
+	SAY(rmdir("E/sub"));
+	SAY(unlink("E/sub/z"));
+	SAY(rmdir("E/sub"));
+	SAY(rmdir("E"));
+}
+
+/* In the order of the listing where that is the last first. */
+PROOF(unlink_all_twice, "tmpfs")
+{
+	empty_begin();
+	for (int i = DONE_FIRST - 2; i >= 0; i--)
+		say("unlink", unlink(numbered("E/n", i)));
+}
+
 /* As rm -rf does, but for what comes between. */
 PROOF(rmdir_filled_after_emptying, "-")
 {
 	empty_begin();
-	for (int i = DONE_FIRST; i < FILES; i++)
-		say("unlink", unlink(numbered("E/n", i)));
+	empty_rest();
 	SAY(unlink("E/sub/x"));
 	SAY(rmdir("E/sub"));
 	SAY(mkdir("E/again", 0755));
@@ -379,6 +550,159 @@ PROOF(unlink_sticky, "root")
 	SAY(seteuid(0));
 }
 
+/* Somebody else's directory in which only owners remove, and one file is not ours. */
+PROOF(unlink_sticky_of_others, "root")
+{
+	links_begin();
+	mkdir("E", 0777);
+	chmod("E", 01777);
+	for (int i = 0; i < FILES; i++) {
+		file_make(numbered("E/n", i));
+		if (i != 9)
+			lchown(numbered("E/n", i), 65534, 65534);
+	}
+	SAY(seteuid(65534));
+	empty_first();
+	empty_rest();
+	SAY(seteuid(0));
+}
+
+/* And one file among those that are linked; see proc(5), protected_hardlinks. */
+PROOF(link_of_others_file_there, "root")
+{
+	sources_make();
+	for (int i = 0; i < FILES; i++)
+		if (i != 8)
+			lchown(numbered("S/f", i), 65534, 65534);
+	SAY(mkdir("C", 0755));
+	for (int i = 0; i < DONE_FIRST; i++)
+		say("link", link(numbered("S/f", i), numbered("C/a", i))); /* as one who may */
+	SAY(seteuid(65534));
+	SAY(mkdir("D", 0755));
+	links_first();
+	links_end();
+	SAY(seteuid(0));
+}
+
+/* S/f08 is there, and of an owner without a number in this user namespace. */
+PROOF(link_of_unmapped, "unmapped")
+{
+	sources_make();
+	SAY(mkdir("D", 0755));
+	links_first();
+	links_end();
+}
+
+/* ---- what is not removed early, or not any more ---- */
+
+static void work(void)
+{
+	struct timespec begun, now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	while (1000000000L * (now.tv_sec - begun.tv_sec) + now.tv_nsec - begun.tv_nsec < 200000);
+}
+
+static void removes(void)
+{
+	empty_begin();
+	empty_rest();
+}
+
+PROOF(removes, "counted")
+{
+	removes();
+}
+
+PROOF(removes_out_of_order, "counted")
+{
+	full_make();
+	usleep(1);
+	entries_read("E");
+	for (int i = 0; i < FILES; i++)
+		say("unlink", unlink(numbered("E/n", i * 5 % FILES)));
+}
+
+PROOF(removes_and_works, "counted")
+{
+	full_make();
+	usleep(1);
+	entries_read("E");
+	for (int i = 0; i < FILES; i++, work())
+		say("unlink", unlink(numbered("E/n", i)));
+}
+
+PROOF(removes_writes_removes, "counted")
+{
+	empty_begin();
+	file_make("written");
+	empty_rest();
+}
+
+/* From where on others may look at any time, and nothing is put off. */
+static void shares_memory(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static void *thread_ends(void *unused)
+{
+	return unused;
+}
+
+static void has_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, thread_ends, NULL) == 0)
+		pthread_join(thread, NULL);
+}
+
+static void removes_after(void (*end)(void))
+{
+	links_begin();
+	end();
+	removes();
+}
+
+PROOF(removes_after_sharing_memory, "counted")
+{
+	removes_after(shares_memory);
+}
+
+PROOF(removes_after_a_thread, "counted")
+{
+	removes_after(has_thread);
+}
+
+/* The ninth of all removals fails, and the twenty-fifth. */
+PROOF(removes_after_failure, "failing")
+{
+	full_make();
+	SAY(rename("E", "F"));
+	empty_begin();
+	empty_rest();
+	wait_for_all();
+	say("elsewhere", 0);
+	entries_read("F");
+	for (int i = 0; i < FILES; i++)
+		say("unlink", unlink(numbered("F/n", i)));
+}
+
+/* The same of links. */
+PROOF(links_after_failure, "failing")
+{
+	links_begin();
+	links_end();
+	wait_for_all();
+	say("elsewhere", 0);
+	SAY(mkdir("D2", 0755));
+	for (int i = 0; i < FILES; i++)
+		say("link", link(numbered("S/f", i), numbered("D2/a", i)));
+}
+
 /* ---- attributes between ---- */
 
 LINKS(attributes, "-", SAY(chmod("D", 0750)); SAY(chmod("D/a03", 0640)); SAY(chown("D", -1, -1));
@@ -390,6 +714,312 @@ LINKS(attributes, "-", SAY(chmod("D", 0750)); SAY(chmod("D/a03", 0640)); SAY(cho
       SAY(chmod("D/no", 0600)); SAY(chmod((const char *)1, 0600)))
 LINKS(attributes_of_others, "user", SAY(chown("D", 0, 0)); SAY(chown("D/a03", 0, 0)); SAY(chmod(other, 0600));
       SAY(utimensat(AT_FDCWD, other, (struct timespec[]){{7, 7}, {7, 7}}, 0)))
+
+PROOF(attributes_refused, "refusing")
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/O", other);
+	say("mkdir elsewhere", mkdir(path, 0755));
+	say("chmod elsewhere", chmod(path, 0700));
+	say("chmod elsewhere", chmod(path, 0750));
+	links_begin();
+	SAY(chmod("D", 0750));
+	say("link", link("S/f08", "D/x"));
+	SAY(chmod("D", 0700));
+	say("link", link("S/f09", "D/y"));
+	SAY(chmod("D", 0770));
+	links_end();
+	say("rmdir elsewhere", rmdir(path));
+}
+
+/* ---- what is pending is seen, whatever way it is asked for ---- */
+
+static long links_of(const char *path)
+{
+	struct stat stat_now;
+
+	return stat(path, &stat_now) ? -1 : (long)stat_now.st_nlink;
+}
+
+static long entries(DIR *stream)
+{
+	long count = 0;
+
+	while (readdir(stream))
+		count++;
+	return count;
+}
+
+PROOF(seen_by_stream, "slow")
+{
+	DIR *stream;
+
+	sources_make();
+	SAY(mkdir("D", 0755));
+	stream = opendir("D");
+	links_first();
+	tell("entries", entries(stream));
+	links_end();
+	rewinddir(stream);
+	tell("entries", entries(stream));
+	closedir(stream);
+}
+
+PROOF(seen_by_descriptor, "slow")
+{
+	DIR *stream;
+	int fd;
+
+	sources_make();
+	SAY(mkdir("D", 0755));
+	fd = open("D", O_RDONLY | O_DIRECTORY);
+	links_first();
+	stream = fdopendir(fd);
+	tell("entries", entries(stream));
+	closedir(stream);
+}
+
+PROOF(seen_by_opendir, "slow")
+{
+	DIR *stream;
+
+	links_begin();
+	SAY(mkdir("D/d0", 0755));
+	SAY(mkdir("D/d1", 0755));
+	stream = opendir("D/d1");
+	say("opendir", stream ? 0 : -1);
+	if (stream)
+		closedir(stream);
+	links_end();
+}
+
+PROOF(seen_by_path_below, "slow")
+{
+	links_begin();
+	SAY(mkdir("D/d0", 0755));
+	SAY(mkdir("D/d1", 0755));
+	SAY(link("S/f08", "D/d1/x"));
+	SAY(mkdir("D/d2", 0755));
+	tell("stat", links_of("D/d2/."));
+	links_end();
+}
+
+/* What is made there gets its group from it from then on, and is not to before. */
+PROOF(seen_by_heirs, "slow")
+{
+	struct stat found;
+
+	links_begin();
+	for (int i = 0; i < DONE_FIRST; i++)
+		say("mkdir", mkdir(numbered("D/d", i), 0755));
+	SAY(chmod("D", 02755));
+	SAY(mkdir("D/d", 0755));
+	for (int i = 0; i < DONE_FIRST; i++)
+		tell("mode", stat(numbered("D/d", i), &found) ? -1 : (long)found.st_mode);
+	tell("mode", stat("D/d", &found) ? -1 : (long)found.st_mode);
+}
+
+static void times_set(long access_s, long access_ns, long change_s)
+{
+	struct timespec times[2] = {{access_s, access_ns}, {change_s, 0}};
+
+	say("utimens", utimensat(AT_FDCWD, "D", times, 0));
+}
+
+/* Times that are set one after another, and spoiled by what is made after them. */
+PROOF(seen_by_times, "slow")
+{
+	struct stat found;
+
+	links_begin();
+	times_set(7, 0, 8);
+	SAY(link("S/f08", "D/a08"));
+	times_set(5, 0, 6);
+	times_set(0, UTIME_OMIT, 9);
+	stat("D", &found);
+	tell("accessed", found.st_atim.tv_sec);
+	tell("modified", found.st_mtim.tv_sec);
+	SAY(link("S/f09", "D/a09"));
+	times_set(5, 0, 6);
+	SAY(link("S/f10", "D/a10"));
+	stat("D", &found);
+	tell("modified since", found.st_mtim.tv_sec > 9);
+}
+
+/* Links that lead nowhere yet. */
+PROOF(seen_by_symlink, "slow")
+{
+	links_begin();
+	SAY(symlink("a08", "D/l08"));
+	SAY(symlink("a10", "D/l10"));
+	SAY(symlink("a13", "D/l13"));
+	wait_for_all();
+	for (int i = DONE_FIRST; i <= 8; i++)
+		say("link", link(numbered("S/f", i), numbered("D/a", i)));
+	tell("stat", links_of("D/l08"));
+	SAY(link("S/f09", "D/a09"));
+	SAY(link("S/f10", "D/a10"));
+	SAY(access("D/l10", F_OK));
+	for (int i = 11; i < FILES; i++)
+		say("link", link(numbered("S/f", i), numbered("D/a", i)));
+	SAY(open("D/l13", O_RDONLY) < 0 ? -1 : 0);
+}
+
+PROOF(seen_by_renamed_name, "slow")
+{
+	links_begin();
+	SAY(rename("D/a00", "D/r00"));
+	SAY(rename("D/a01", "D/r01"));
+	SAY(access("D/a01", F_OK));
+	SAY(rename("D/a02", "D/r02"));
+	tell("stat", links_of("D/a02"));
+	SAY(rename("D/a03", "D/r03"));
+	SAY(link("D/a03", "D/x"));
+	SAY(rename("D/a04", "D/r04"));
+	tell("stat", links_of("D/r04"));
+	links_end();
+}
+
+PROOF(seen_by_link_elsewhere, "slow")
+{
+	links_begin();
+	SAY(mkdir("C", 0755));
+	SAY(link("D/a05", "C/b05"));
+	SAY(rename("D/a00", "D/r00"));
+	wait_for_all();
+	for (int i = 1; i < 5; i++)
+		say("rename", rename(numbered("D/a", i), numbered("D/r", i)));
+	SAY(link("D/a04", "C/b04"));
+	SAY(link("D/a05", "C/c05"));
+}
+
+PROOF(seen_by_renamed_way, "slow")
+{
+	links_begin();
+	SAY(mkdir("D/d", 0755));
+	SAY(link("S/f08", "D/d/x"));
+	SAY(symlink("../S", "D/s"));
+	SAY(rename("D/a00", "D/r00"));
+	SAY(rename("D/d", "D/e"));
+	tell("stat", links_of("D/d/x"));
+	SAY(rename("D/a01", "D/r01"));
+	SAY(rename("D/s", "D/t"));
+	tell("stat", links_of("D/s/f09"));
+	links_end();
+}
+
+/* By name behind the sixth, so that its turn comes while others are pending. */
+PROOF(seen_by_removed_link, "slow")
+{
+	sources_make();
+	full_make();
+	SAY(symlink("../S", "E/n06l"));
+	empty_first();
+	SAY(unlink("E/n06"));
+	SAY(unlink("E/n06l"));
+	tell("stat", links_of("E/n06l/f01"));
+}
+
+PROOF(seen_by_removed_directory, "slow")
+{
+	struct stat found;
+	int fd;
+
+	empty_begin();
+	empty_rest();
+	fd = open("E/sub", O_RDONLY | O_DIRECTORY);
+	SAY(unlink("E/sub/x"));
+	SAY(rmdir("E/sub"));
+	tell("fstat", fstat(fd, &found) ? -1 : (long)found.st_nlink);
+	SAY(rmdir("E"));
+}
+
+PROOF(seen_by_removed_way, "slow")
+{
+	empty_begin();
+	empty_rest();
+	SAY(unlink("E/sub/x"));
+	SAY(rmdir("E/sub"));
+	tell("stat", links_of("E/sub/.."));
+}
+
+/* ---- descriptors the program does not have (C8) ---- */
+
+enum {
+	NUMBERS_FROM = 500,
+	NUMBERS_END = 1024,
+};
+
+#define NUMBERS(id, call)                                           \
+	PROOF(id, "-")                                              \
+	{                                                           \
+		long found = 0;                                     \
+		links_begin();                                      \
+		for (int fd = NUMBERS_FROM; fd < NUMBERS_END; fd++) \
+			found += (call) >= 0;                       \
+		errno = 0;                                          \
+		tell("found", found);                               \
+		links_end();                                        \
+	}
+
+static struct stat found_stat;
+
+static const char *in_proc(int fd)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+NUMBERS(number_stat, fstat(fd, &found_stat))
+NUMBERS(number_flags, fcntl(fd, F_GETFD))
+NUMBERS(number_closed, close(fd))
+NUMBERS(number_copied, dup(fd))
+NUMBERS(number_as_directory, faccessat(fd, ".", F_OK, 0))
+NUMBERS(number_linked_from, linkat(fd, "a01", AT_FDCWD, "no/x", 0) < 0 && errno == EBADF ? -1 : 0)
+NUMBERS(number_in_proc, lstat(in_proc(fd), &found_stat))
+NUMBERS(number_in_proc_read, readlink(in_proc(fd), (char[8]){0}, 8))
+NUMBERS(number_taken, dup2(0, fd))
+
+PROOF(numbers_listed, "-")
+{
+	DIR *stream;
+
+	links_begin();
+	stream = opendir("/proc/self/fd");
+	tell("entries", entries(stream));
+	closedir(stream);
+	links_end();
+}
+
+PROOF(numbers_listed_by_another_name, "-")
+{
+	DIR *stream;
+
+	SAY(symlink("/proc/self/fd", "numbers"));
+	links_begin();
+	stream = opendir("numbers");
+	tell("entries", entries(stream));
+	closedir(stream);
+	links_end();
+}
+
+PROOF(numbers_run_out, "-")
+{
+	struct rlimit few = {NUMBERS_END, NUMBERS_END};
+	long opened = 0;
+	int last = -1, fd;
+
+	SAY(setrlimit(RLIMIT_NOFILE, &few));
+	links_begin();
+	while ((fd = open("/dev/null", O_RDONLY | O_DIRECTORY)) >= 0 || (fd = dup(0)) >= 0)
+		opened++, last = fd;
+	tell("opened", opened);
+	close(last);
+	links_end();
+}
 
 /* ---- until there is no room ---- */
 

@@ -31,11 +31,17 @@ forced() {
     "${AS[@]}" env USHIM_MODE=auto USHIM_FORCE=1 USHIM_STATS="$STATS" LD_PRELOAD="$LIB" "$@"
 }
 
+# prepare DIRECTORY: what is to be there before a program begins in it
+prepare() {
+    :
+}
+
 # side SIDE RUNNER CASE [OTHER]: what was said and left, in the file SIDE
 side() {
     local side=$1 runner=$2 case=$3 other=${4:-} status=0 at=${AT:-$GROUND}
     rm -rf "${at:?}/$side"
     mkdir -m 777 "$at/$side"
+    prepare "$at/$side"
     {
         "$runner" "$PROG/proofs" "$at/$side" ${other:+"$other"} "$case" 2>&1 || status=$?
         echo "status $status"
@@ -94,6 +100,15 @@ proofs() {
     proofs 5 "user" "$(realpath "$name")"
 }
 
+# slowly OPTION...: all that follows happens on slow storage
+slowly() {
+    requires fuse
+    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
+    mkdir mnt
+    "$BUILD/slowfs" "$@" "$GROUND" mnt
+    AT=$BATS_TEST_TMPDIR/mnt
+}
+
 # small_fs MKFS...: a new file system of 24 MiB at $GROUND
 small_fs() {
     requires loop
@@ -122,29 +137,102 @@ small_fs() {
     requires root
     mount -t tmpfs -o size=24m,nr_inodes=3000 tmpfs "$GROUND" 2>/dev/null || skip "requires mounts"
     proofs 4 "full"
+    proofs 1 "tmpfs"
 }
 
 @test "C4: a full file system says so at the exact call, however much is pending" {
     requires fuse
-    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
     mount -t tmpfs -o size=24m,nr_inodes=3000 tmpfs "$GROUND" 2>/dev/null || skip "requires mounts"
-    mkdir mnt
-    "$BUILD/slowfs" --delay=symlink:300us "$GROUND" mnt
-    chmod 777 mnt
-    AT=$BATS_TEST_TMPDIR/mnt
+    slowly --delay=symlink:300us
     side plain plainly fill_with_symlinks
     side shim forced fill_with_symlinks
     same plain shim
     grep -q '"deferred":' stats.d/stats
 }
 
+@test "C2: what is pending is seen, by whatever way it is asked for" {
+    slowly --delay=link:2ms,symlink:2ms,mkdir:2ms,rename:2ms,unlink:2ms,rmdir:2ms
+    proofs 10 "slow"
+}
+
+@test "C4: attributes that are refused are so at the exact call, on this storage alone" {
+    slowly --delay=link:2ms --fail=setattr:1:EPERM --fail=setattr:3:EPERM
+    side shim forced attributes_refused "$GROUND"
+    umount mnt || umount -l mnt
+    "$BUILD/slowfs" --delay=link:2ms --fail=setattr:1:EPERM --fail=setattr:3:EPERM "$GROUND" mnt
+    side plain plainly attributes_refused "$GROUND"
+    same plain shim
+    grep -q '"deferred":' stats.d/stats
+}
+
+# removed_early CASE: how many names
+removed_early() {
+    rm -f stats.d/stats
+    side shim forced "$1"
+    [ "$(grep -c '^unlink: 0$' shim)" -eq 14 ]
+    jq -s '[.[].ops.UNLINK.deferred // 0] | add' stats.d/stats
+}
+
+@test "C4: three removals come first, in an order, with nothing else between any two" {
+    requires jq
+    [ "$(removed_early removes)" -le 11 ]
+    removed_early removes_out_of_order
+    grep -q '"UNLINK":{[^}]*"order":' stats.d/stats
+    [ "$(removed_early removes_and_works)" -eq 0 ]
+    [ "$(removed_early removes_writes_removes)" -le 3 ]
+}
+
+@test "C5: nothing is put off any more beside a thread or shared memory" {
+    requires jq
+    [ "$(removed_early removes_after_sharing_memory)" -eq 0 ]
+    [ "$(removed_early removes_after_a_thread)" -eq 0 ]
+}
+
+@test "C1: where the kernel can make no worker the calls are made by hand" {
+    requires prlimit
+    requires root # root's own are not counted
+    let_everybody_in
+    AS=(as_user prlimit --nproc=1)
+    side plain plainly link_name_used
+    side shim forced link_name_used
+    same plain shim
+    grep -q '"deferred":' stats.d/stats
+}
+
+@test "C6: what would fail after a late failure fails at its call" {
+    slowly --delay=unlink:1ms,link:1ms --fail=unlink:9:EIO --fail=unlink:25:EIO \
+        --fail=link:9:EIO --fail=link:25:EIO
+    for case in removes links; do
+        side shim forced "${case}_after_failure"
+        [ "$(grep -c 'Input/output error (reported late)$' shim)" -eq 1 ]
+        [ "$(sed -n '/^elsewhere/,$p' shim | grep -c ': EIO$')" -eq 1 ]
+        [ "$(sed '/^elsewhere/,$d' shim | grep -c ': EIO$')" -eq 0 ]
+    done
+}
+
+@test "C4: links of files whose owner has no number here are refused at the exact call" {
+    requires root
+    prepare() {
+        mkdir "$1/S" && : >"$1/S/f08" && chown 4711:4711 "$1/S/f08"
+    }
+    AS=(unshare --user --map-root-user)
+    "${AS[@]}" true 2>/dev/null || skip "requires user namespaces"
+    proofs 1 "unmapped"
+}
+
+@test "C4: too many directories are refused at the exact call" {
+    slowly --fail=mkdir:1006+:EMLINK
+    mkdir "$GROUND/shim"
+    status=0
+    forced "$PROG/proofs" "$AT/shim" mkdir_many >said 2>&1 || status=$?
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^mkdir: 0$' said)" -eq 1005 ]
+    [ "$(grep -c '^mkdir: EMLINK$' said)" -eq 6 ]
+    grep -q '"deferred":' stats.d/stats
+}
+
 @test "C4: too many links are refused at the exact call" {
-    requires fuse
-    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
-    mkdir mnt
-    "$BUILD/slowfs" --fail=link:4+:EMLINK "$GROUND" mnt
-    chmod 777 mnt
-    AT=$BATS_TEST_TMPDIR/mnt
+    slowly --fail=link:4+:EMLINK
     : >"$GROUND/many"
     for i in $(seq 120); do ln "$GROUND/many" "$GROUND/many.$i"; done
     mkdir mnt/plain
