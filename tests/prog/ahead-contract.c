@@ -13,6 +13,8 @@
  * scenario; of files it has a hard link for each.
  */
 // LDLIBS: -lrt
+#include "raw.h"
+
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -69,18 +71,6 @@ static int held = -1; /* a descriptor or stream from before */
 static FILE *held_stream;
 
 /* ---- past any library ---- */
-
-static long raw(long number, long a, long b, long c, long d)
-{
-	register long r10 __asm__("r10") = d;
-	long value;
-
-	__asm__ volatile("syscall"
-			 : "=a"(value)
-			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-	return value;
-}
 
 static int truth(const char *name, struct stat *stat)
 {

@@ -13,11 +13,13 @@
  *
  * 77 where what it needs is not permitted.
  */
+#include "raw.h"
+#include "run-first.h"
+
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,18 +167,6 @@ static void stranger_begin(int go[2])
 	close(go[0]);
 }
 
-/* Past any library. */
-static long raw(long number, const void *a, void *b)
-{
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "0"(number), "D"(a), "S"(b)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
 static bool stranger_done(void)
 {
 	char path[512];
@@ -220,19 +210,6 @@ static void by_path(const char *way)
 	read_some(AT_FDCWD, 0, CHANGE_AT);
 	change(way, go);
 	read_some(AT_FDCWD, CHANGE_AT, READ);
-}
-
-/* Nobody works for this thread before it sleeps. */
-static void run_first(void)
-{
-	struct sched_param first = {.sched_priority = 1};
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	if (sched_setaffinity(0, sizeof(one), &one) ||
-	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
-		err(77, "SCHED_FIFO");
 }
 
 /* After AFTER files were opened by the number that is then another's. */

@@ -10,11 +10,12 @@
  * So that there is something: this thread runs before all others of its processor, so whoever
  * works for it comes to nothing before it sleeps. 77 where that is not permitted.
  */
+#include "run-first.h"
+
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,18 +27,6 @@ enum { ENTRIES = 60 };
 
 static char names[ENTRIES][256];
 static int count;
-
-static void run_first(void)
-{
-	struct sched_param first = {.sched_priority = 1};
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	if (sched_setaffinity(0, sizeof(one), &one) ||
-	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
-		err(77, "SCHED_FIFO");
-}
 
 static DIR *list(int fd)
 {

@@ -9,6 +9,8 @@
  *
  * Signals come by system calls without libc: kill(2) by name is a fence.
  */
+#include "raw.h"
+
 #include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -106,14 +108,6 @@ static int command_make(const struct command *command, const char *directory, co
 		return rename(path_of(1, directory, command->dir, command->before), path);
 	}
 	return -1;
-}
-
-static long raw(long nr, long a, long b)
-{
-	long ret;
-
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
-	return ret;
 }
 
 static void on_term(int number)

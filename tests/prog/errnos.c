@@ -14,6 +14,8 @@
 // LDLIBS: -ldl
 #pragma GCC diagnostic ignored "-Wstringop-overflow" /* they are the point */
 #pragma GCC diagnostic ignored "-Wstringop-overread"
+#include "raw.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -82,25 +84,6 @@ static char own[PAGE]; /* the working directory, and then "/f" */
 static bool is_root;
 
 /* ---- what the cases stand on ---------------------------------------------------------- */
-
-static long raw(long number, long a, long b, long c, long d)
-{
-#ifdef __x86_64__
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = 0; /* setxattr's flags */
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return result;
-#else
-	long result = syscall(number, a, b, c, d, 0);
-
-	return result < 0 ? -errno : result;
-#endif
-}
 
 static long raw_open(long dir, const char *path, int flags, int mode)
 {

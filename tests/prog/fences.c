@@ -13,6 +13,8 @@
  * The subject speaks to the observer by system calls without libc, which the library cannot see.
  */
 // LDLIBS: -lrt -lutil
+#include "raw.h"
+
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -132,18 +134,6 @@ static char *memory;                /* PAGE, mapped */
 static int segment, semaphores, messages;
 static pid_t child;
 static FILE *stream;
-
-static long raw(long nr, long a, long b, long c, long d)
-{
-	register long r10 __asm__("r10") = d;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
 
 static void tell(char what)
 {

@@ -14,6 +14,8 @@
 #ifndef USHIM_TESTS_MATRIX_H
 #define USHIM_TESTS_MATRIX_H
 
+#include "raw.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -55,20 +57,6 @@ struct notes {
 };
 
 static struct notes *notes;
-
-static inline long raw(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
 
 static void notes_open(const char *path)
 {

@@ -11,6 +11,8 @@
  * Results are gathered in memory, shared with children, and written past any library: output
  * would be a reason to do what was put off.
  */
+#include "raw.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,22 +44,6 @@ enum {
 
 static char given[PATH_MAX], root[PATH_MAX]; /* ROOT, and where we work below it */
 static uint64_t state;
-
-/* ---- past any library ---- */
-
-static long raw(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long value;
-
-	__asm__ volatile("syscall"
-			 : "=a"(value)
-			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return value;
-}
 
 /* ---- what came of it ---- */
 
