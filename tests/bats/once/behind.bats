@@ -4,14 +4,13 @@
 # is loud (C4, C6).
 
 load ../common
+load ../slow
 
 setup() {
-    requires fuse
-    requires uring
+    requires_slow
     requires jq
-    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
     cd "$BATS_TEST_TMPDIR" || return
-    mkdir -p back/s/a back/s/b mnt
+    mkdir -p back/s/a back/s/b
     for i in $(seq 20); do
         echo "$i" >"back/s/a/f$i"
         echo "$i" >"back/s/b/f$i"
@@ -19,25 +18,7 @@ setup() {
 }
 
 teardown() {
-    cd /
     leave_slow
-}
-
-enter_slow() { # OPTION...
-    "$BUILD/slowfs" --delay=1ms "$@" "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
-    cd "$BATS_TEST_TMPDIR/mnt" || return
-}
-
-# io-wq's exit is asynchronous: the mount may be busy for a moment.
-leave_slow() {
-    local try
-    cd /
-    for try in $(seq 50); do
-        mountpoint -q "$BATS_TEST_TMPDIR/mnt" || return 0
-        umount "$BATS_TEST_TMPDIR/mnt" 2>/dev/null && return
-        sleep 0.1
-    done
-    umount -l "$BATS_TEST_TMPDIR/mnt"
 }
 
 # counted OP: how many calls of OP the statistics say were acknowledged
@@ -58,7 +39,7 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
 }
 
 @test "C4: cp -al and rm -rf are acknowledged ahead of the storage, and leave what they leave" {
-    enter_slow
+    enter_slow --delay=1ms
     run_slowly auto cp -al s d
     [ "$(counted LINKAT)" -ge 30 ]
     cp -al s e
@@ -72,7 +53,7 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
 }
 
 @test "C4: strict acknowledges nothing early" {
-    enter_slow
+    enter_slow --delay=1ms
     run_slowly strict cp -al s d
     [ "$(counted LINKAT)" -eq 0 ]
     run_slowly strict rm -rf d
@@ -80,7 +61,7 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
 }
 
 @test "C6: a link that fails late is said once, the status is 1, and nothing more is acknowledged" {
-    enter_slow --fail=link:9:EIO
+    enter_slow --delay=1ms --fail=link:9:EIO
     run -1 run_slowly auto cp -al s/a d # one directory: the ninth is none of those that prove
     [ "$(grep -c "^ushim: linkat '.*': Input/output error (reported late)\$" ../errors)" -eq 1 ]
     [ "$(wc -l <../errors)" -eq 1 ]
@@ -89,11 +70,11 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
 }
 
 @test "C6: the status is 1 where stderr is closed or another file, and nothing is written there" {
-    enter_slow --fail=link:9:EIO
+    enter_slow --delay=1ms --fail=link:9:EIO
     shim_in auto cp -al s/a d 2>&- && return 1
     leave_slow
     rm -rf "$BATS_TEST_TMPDIR/back/d"
-    enter_slow --fail=link:9:EIO
+    enter_slow --delay=1ms --fail=link:9:EIO
     status=0
     shim_in auto "$PROG/leaves" return 0 s/a d 2>../errors >../out || status=$?
     [ "$status" -eq 1 ]
@@ -103,14 +84,14 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
 @test "C6: by every way out of the process" {
     local way status
     for way in return exit _exit quick_exit exit_group err; do
-        enter_slow --fail=link:9:EIO
+        enter_slow --delay=1ms --fail=link:9:EIO
         status=0
         shim_in auto "$PROG/leaves" "$way" 0 s/a "d.$way" 2>"$BATS_TEST_TMPDIR/errors" || status=$?
         leave_slow
         [ "$status" -eq 1 ] || fail "$way: $status"
         grep -q '(reported late)$' "$BATS_TEST_TMPDIR/errors"
         # A status of its own stays.
-        enter_slow --fail=link:9:EIO
+        enter_slow --delay=1ms --fail=link:9:EIO
         status=0
         shim_in auto "$PROG/leaves" "$way" 7 s/a "e.$way" 2>"$BATS_TEST_TMPDIR/errors" || status=$?
         leave_slow
@@ -119,7 +100,7 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
 }
 
 @test "C6: an unlink that fails late is said, and its directory stays" {
-    enter_slow --fail=unlink:9:EIO
+    enter_slow --delay=1ms --fail=unlink:9:EIO
     run -1 run_slowly auto rm -rf s/a
     grep -q "^ushim: unlinkat '.*': Input/output error (reported late)\$" ../errors
     leave_slow

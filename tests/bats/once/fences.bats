@@ -4,23 +4,17 @@
 # the library looks at what is there at the moment the outside is told something.
 
 load ../common
+load ../slow
 
 setup() {
     requires uring
     cd "$BATS_TEST_TMPDIR" || return
-    mkdir back mnt own
+    mkdir back own
     : >back/source
 }
 
 teardown() {
-    local try
-    cd /
-    for try in $(seq 50); do
-        mountpoint -q "$BATS_TEST_TMPDIR/mnt" || return 0
-        umount "$BATS_TEST_TMPDIR/mnt" 2>/dev/null && return
-        sleep 0.1
-    done
-    umount -l "$BATS_TEST_TMPDIR/mnt"
+    leave_slow
 }
 
 # fences WORK SLOW [WRAPPER...]: every row is well
@@ -33,9 +27,9 @@ fences() {
 }
 
 slowly() {
-    requires fuse
-    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
-    "$BUILD/slowfs" --delay=link:2ms,mkdir:2ms,unlink:2ms back mnt
+    requires_slow
+    enter_slow --delay=link:2ms,mkdir:2ms,unlink:2ms
+    cd ..
 }
 
 @test "C5: who is told of anything finds all names made before it" {

@@ -5,6 +5,7 @@
 # said, and what is left, is as in the plain run.
 
 load ../common
+load ../slow
 
 setup() {
     requires uring
@@ -18,8 +19,7 @@ setup() {
 }
 
 teardown() {
-    cd /
-    ! mountpoint -q "$BATS_TEST_TMPDIR/mnt" || umount "$BATS_TEST_TMPDIR/mnt" || umount -l "$BATS_TEST_TMPDIR/mnt"
+    leave_slow
     umount -q "$GROUND" || ! mountpoint -q "$GROUND" || umount -l "$GROUND"
 }
 

@@ -6,6 +6,7 @@
 # USHIM_TEST_SEEDS is how many (60), USHIM_TEST_SEED the first (1).
 
 load ../common
+load ../slow
 
 setup() {
     BACK=$BATS_TEST_TMPDIR
@@ -18,7 +19,7 @@ setup() {
 }
 
 teardown() {
-    ! mountpoint -q "$BATS_TEST_TMPDIR/mnt" || umount "$BATS_TEST_TMPDIR/mnt" || umount -l "$BATS_TEST_TMPDIR/mnt"
+    leave_slow
 }
 
 plain() {
