@@ -207,12 +207,15 @@ bool names_network(int fd)
 	}
 }
 
-/* btrfs writes a log of its own for each file (measured on Linux 6.18: groups take longer). */
+/*
+ * btrfs writes a log of its own for each file (measured on Linux 6.18: groups take longer), and
+ * in tmpfs an fsync does nothing, however long a busy machine takes over it.
+ */
 bool names_shares_commits(int fd)
 {
 	unsigned long type = fs_type(fd);
 
-	return type && type != BTRFS_SUPER_MAGIC;
+	return type && type != BTRFS_SUPER_MAGIC && type != TMPFS_MAGIC;
 }
 
 bool names_alike(int fd)

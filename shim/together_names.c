@@ -32,6 +32,12 @@ enum {
 	VAIN_MOST = 4,         /* looks that found nothing, in a row, before */
 	VAIN_EVERY = 32,       /* only one fsync in so many is looked behind */
 	OPERANDS_LOOKED = 16,  /* for the one that was synced */
+	/*
+	 * Of a look at /proc/locks: it waits for an RCU grace period, 8 to 16 ms with ticks of 4 ms,
+	 * unless one has just been (locks_start, percpu_down_write; Linux 6.18).
+	 */
+	LOOK_NS = 5 * 1000 * 1000,
+	COMING = 4, /* files to come for each that was synced, as long as nobody listed them */
 };
 
 /* ---- candidates ---- */
@@ -228,13 +234,19 @@ unsigned names_find(struct together *together, int fd, unsigned most)
 
 	if (!next_reopens() || together->never_open ||
 	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) ||
-	    !together->pay->opens)
+	    !together->pay->opens || !pay_covers(together->pay, AT_ONCE, LOOK_NS))
 		return 0;
-	most = most < AT_ONCE ? most : AT_ONCE;
+	most = together->pay->forced && most < AT_ONCE ? most : AT_ONCE;
 	if (next_changed_before(TRAIL - 1))
 		count = operands_find(together->candidates, most);
+	if (!count && !pay_covers(together->pay, next_noted() * COMING, LOOK_NS))
+		return 0;
 	if (!count && next_changed_before(TRAIL))
 		count = parent_find(together, fd, together->candidates, most);
+	if (count && !pay_covers(together->pay, count, LOOK_NS)) {
+		candidates_close(together, count);
+		count = 0;
+	}
 	vain = count ? 0 : vain + 1;
 	return count;
 }

@@ -58,6 +58,11 @@ bool pay_in(const struct pay *pay)
 	return pay->forced || pay->slow >= PAY_PROOF;
 }
 
+bool pay_covers(const struct pay *pay, unsigned count, uint64_t ns)
+{
+	return pay->forced || count * pay->cost_ns >= ns;
+}
+
 void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most)
 {
 	if (!pay->forced && ns * 5 > pay->cost_ns * used * 4) {

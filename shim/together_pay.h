@@ -50,6 +50,9 @@ void pay_plain(struct pay *pay, uint64_t ns);
 /* True if groups are worth starting. */
 bool pay_in(const struct pay *pay);
 
+/* True if COUNT plain fsyncs take NS or more: to find out about them may cost that. */
+bool pay_covers(const struct pay *pay, unsigned count, uint64_t ns);
+
 /*
  * A group, and whatever fsyncs the program made itself of its files, took NS altogether; the
  * program came for USED of its files. USED is 0 where one was prepared in vain. MOST is the

@@ -152,6 +152,21 @@ static void barred_storage_is_hardly_looked_at(void)
 	CHECK(!pay_in(&pay));
 }
 
+/* What has to be looked at first takes 5 ms. */
+static void few_cheap_ones_are_no_reason_to_look(void)
+{
+	struct pay pay = fresh();
+
+	CHECK(!pay_covers(&pay, 48, 5 * MS));
+	timed(&pay, 2, 150 * US);
+	CHECK(!pay_covers(&pay, 30, 5 * MS));
+	CHECK(pay_covers(&pay, 48, 5 * MS));
+	timed(&pay, 20, 2 * MS);
+	CHECK(pay_covers(&pay, 4, 5 * MS));
+	pay.forced = true;
+	CHECK(pay_covers(&pay, 1, 5 * MS));
+}
+
 /* ---- files in others' hands ---- */
 
 static struct together root;
@@ -282,6 +297,8 @@ int main(int argc, char **argv)
 	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);
 	test("C9: a storage with nothing to gain is hardly looked at",
 	     barred_storage_is_hardly_looked_at);
+	test("C9: few cheap fsyncs are no reason to look at the locks",
+	     few_cheap_ones_are_no_reason_to_look);
 	test("C7: a file that is mapped shared is left out", a_file_that_is_mapped_shared_is_left_out);
 	test("C7: memory shared with others rules out all", memory_shared_with_others_rules_out_all);
 	test("C7: too many shared files to know rule out all", too_many_shared_files_rule_out_all);

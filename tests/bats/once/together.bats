@@ -279,8 +279,7 @@ notices_nothing() {
     near=$(mktemp -d /dev/shm/ushim.XXXXXX)
     USHIM_STATS=$RECORD shim_in auto "$PROG/together-contract" flock "$near"
     rm -r "$near"
-    # 240 were made; a busy machine may let some look slow.
-    [ "$(grep -o '"grouped":[0-9]*' "$RECORD" | cut -d: -f2)" -lt 60 ]
+    grep -q '"grouped":0,' "$RECORD" # however slow some looked
 }
 
 @test "C9: a log that is synced again and again drags nothing along" {
