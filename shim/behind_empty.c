@@ -47,7 +47,6 @@ static void ground_end(struct behind *behind, struct dir *dir)
 
 void empties_end(struct behind *behind)
 {
-	behind->other++;
 	for (int i = 0; i < BEHIND_DIRS && behind->removes; i++)
 		if (behind->dirs[i].used)
 			ground_end(behind, &behind->dirs[i]);
@@ -239,10 +238,9 @@ static struct dir *removed_dir(struct behind *behind, const struct spot *spot)
 }
 
 /* Listed to its end, and nothing done since but removing: nobody is told anything by that. */
-static bool being_emptied(const struct behind *behind, const struct dir *dir)
+static bool being_emptied(const struct dir *dir)
 {
-	return dir && (dir->ground != GROUND_OTHER ||
-		       (dir->listed && dir->other == behind->other));
+	return dir && (dir->ground != GROUND_OTHER || dir->listed);
 }
 
 static enum reason removal_proof(struct behind *behind, const struct spot *spot, bool directory,
@@ -252,7 +250,7 @@ static enum reason removal_proof(struct behind *behind, const struct spot *spot,
 
 	if (behind->failed)
 		return REASON_FAILED;
-	if (!dir || dir->ground != GROUND_EMPTYING || dir->other != behind->other)
+	if (!dir || dir->ground != GROUND_EMPTYING)
 		return REASON_SHARED;
 	if (directory && !dir_emptied(child))
 		return REASON_NOT_EMPTIED;
@@ -306,10 +304,6 @@ static void removal_learn(struct behind *behind, struct dir *dir, const struct s
 	uint32_t entry;
 	bool follows;
 
-	if (dir->other != behind->other) { /* something came between */
-		dir->successes = 0;
-		dir->other = behind->other;
-	}
 	dir->successes++;
 	if (ended_has(behind, &dir->identity))
 		return;
@@ -386,7 +380,7 @@ bool empties_command(struct behind *behind, const struct passage *passage, struc
 	touch_name(behind, spot);
 	if (child)
 		queue_wait_dir(behind, child);
-	if (being_emptied(behind, spot->dir))
+	if (being_emptied(spot->dir))
 		queue_wait_dir(behind, spot->dir);
 	else
 		queue_wait_all(behind);
@@ -434,7 +428,6 @@ void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry,
 		stream_gone(behind, stream);
 	if (end) {
 		dir->listed = true;
-		dir->other = behind->other;
 		stream_gone(behind, stream);
 	}
 }

@@ -106,7 +106,6 @@ struct dir {
 
 	/* Ground being emptied. */
 	struct sweep listing;
-	uint64_t other;     /* behind->other at the last removal */
 	uint32_t removed;   /* entries, by this process */
 	uint32_t successes; /* plain ones */
 	uint32_t place;     /* of the last removal in the listing's order */
@@ -157,7 +156,6 @@ struct behind {
 	unsigned descriptors; /* of ours */
 	int lowest;           /* number below which none of ours is */
 	uint64_t clock;       /* of touched and serial */
-	uint64_t other;       /* calls that end an emptying */
 	uint64_t removed_ns;  /* the thread's own time at the last removal, if nothing came since */
 	unsigned awaited;     /* directories made early that were asked for at once */
 	unsigned worked;      /* removals after which the program computed */
