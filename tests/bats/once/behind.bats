@@ -106,3 +106,40 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
     leave_slow
     [ "$(find "$BATS_TEST_TMPDIR/back/s/a" -type f | wc -l)" -eq 1 ]
 }
+
+files_copied() {
+    find ../back/d -type f 2>/dev/null | wc -l
+}
+
+# stopped COMMAND...: in the middle, as Ctrl-Z does, while one of its requests takes long; and continued.
+# The workers finish the call they are in and stop too; the rest waits in the process.
+stopped() {
+    local before pid
+    before=$(files_copied)
+    env USHIM_MODE=auto USHIM_STATS="$BATS_TEST_TMPDIR/stats" LD_PRELOAD="$LIB" "$@" 2>../errors &
+    pid=$!
+    while [ "$(files_copied)" -eq "$before" ] && [ -e "/proc/$pid" ]; do
+        sleep 0.01
+    done
+    kill -STOP "$pid" 2>/dev/null || skip "it was done before it could be stopped"
+    while [ -e "/proc/$pid" ] && ! grep -q '^State:.[TZ]' "/proc/$pid/status"; do
+        sleep 0.01
+    done
+    kill -CONT "$pid" 2>/dev/null || skip "it was done before it could be stopped"
+    wait "$pid"
+    [ ! -s ../errors ]
+}
+
+@test "C5: stopped in the middle and continued, cp -al and rm -rf leave what they leave" {
+    enter_slow --delay=1ms --hang=link:9:2s --hang=unlink:9:2s
+    stopped cp -al s d
+    [ "$(counted LINKAT)" -ge 30 ]
+    cp -al s e
+    tree d >../shim
+    tree e >../plain
+    diff ../plain ../shim
+    rm ../stats
+    stopped rm -rf d
+    [ "$(counted UNLINKAT)" -ge 30 ]
+    [ ! -e d ]
+}
