@@ -15,6 +15,7 @@ enum {
 	AWAIT_SLICE_MS = 20,
 	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
 	RELEASE_MOST_MS = 100,
+	WINDOW_SLOW = 2, /* questions ahead of whoever takes a quarter of a second for each */
 	HAND_OVER_NS = 10 * 1000, /* between two questions */
 	STEPPED_FAR_NS = 100 * 1000, /* out of the way, and others than workers have come by */
 	STEPS_LEFT_OUT_MOST = 1023,
@@ -108,13 +109,14 @@ struct answer *answers_of(struct ahead *ahead, const struct sweep *sweep, uint32
 static void question_fill(const struct ahead *ahead, struct call *call, int fd, const char *path,
 			  struct answer *answer)
 {
+	answer->flags = (answer->probe ? AT_SYMLINK_NOFOLLOW : ahead->habit->flags) | AT_NO_AUTOMOUNT;
+	answer->mask = answer->probe ? STATX_TYPE : ahead->habit->mask;
 	*call = (struct call){
 		.opcode = OPCODE_STATX,
 		.fd = fd,
 		.path = path,
-		.flags = (answer->probe ? AT_SYMLINK_NOFOLLOW : ahead->habit.flags) |
-			 AT_NO_AUTOMOUNT,
-		.length = answer->probe ? STATX_TYPE : ahead->habit.mask,
+		.flags = answer->flags,
+		.length = answer->mask,
 		.data = &answer->statx,
 	};
 }
@@ -148,7 +150,7 @@ static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep 
 
 static bool entry_worth(const struct ahead *ahead, const struct sweep_entry *entry)
 {
-	return !entry->asked && !entry->answer && ahead->habit.types >> (entry->type & 31) & 1;
+	return !entry->asked && !entry->answer && ahead->habit->types >> (entry->type & 31) & 1;
 }
 
 /*
@@ -158,7 +160,7 @@ static bool entry_worth(const struct ahead *ahead, const struct sweep_entry *ent
 static bool entry_strange(const struct ahead *ahead, const struct sweep *sweep,
 			  const struct sweep_entry *entry)
 {
-	return sweep->last == SWEEP_NONE && !(ahead->habit.shown >> (entry->type & 31) & 1);
+	return sweep->last == SWEEP_NONE && !(ahead->habit->shown >> (entry->type & 31) & 1);
 }
 
 /* The kernel did not take it: it was never asked. */
@@ -239,11 +241,27 @@ static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *
 	return asked;
 }
 
+/*
+ * No further than the program comes while an answer is fresh: what it takes longer to come to has
+ * to be asked again, of the kernel and, when the entry's time is over (a second by default on
+ * FUSE, three on NFS), of the storage.
+ */
+static unsigned window_fresh(const struct ahead *ahead)
+{
+	uint64_t fresh_ns = config.stale_ms * UINT64_C(1000000);
+	unsigned window = ahead->habit->window;
+
+	if (ahead->habit->step_ns * window <= fresh_ns)
+		return window;
+	window = (unsigned)(fresh_ns / ahead->habit->step_ns);
+	return window > WINDOW_SLOW ? window : WINDOW_SLOW;
+}
+
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
 	struct ring *ring = flight_ring();
 	unsigned busy = ahead->flying < config.depth ? ahead->flying : config.depth;
-	unsigned window = ahead->habit.window, ahead_now;
+	unsigned window = window_fresh(ahead), ahead_now;
 	struct signals_held held;
 
 	if (place != SWEEP_NONE && sweep->next <= place)

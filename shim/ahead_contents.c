@@ -144,12 +144,30 @@ void contents_looked_up(struct ahead *ahead, uint64_t ns)
 	ahead->lookup_ns = (ahead->lookup_ns * (LOOKUP_WEIGHT - 1) + ns) / LOOKUP_WEIGHT;
 }
 
+/* statfs(2) is itself a question to a network or a daemon: once for each file system. */
+static bool device_local(struct ahead *ahead, uint64_t device, int fd)
+{
+	for (unsigned i = 0; i < ahead->devices_known; i++)
+		if (ahead->devices[i].number == device)
+			return ahead->devices[i].local;
+	if (ahead->devices_known == AHEAD_DEVICES)
+		return false;
+	ahead->devices[ahead->devices_known].number = device;
+	ahead->devices[ahead->devices_known].local = !names_network(fd);
+	return ahead->devices[ahead->devices_known++].local;
+}
+
 void contents_opened(struct ahead *ahead, const struct sweep *sweep, int fd)
 {
-	if (ahead->lookup_serial == sweep->serial)
+	struct identity identity = sweep->identity;
+
+	if (ahead->lookup_sweep == sweep && ahead->lookup_serial == sweep->serial)
 		return;
+	ahead->lookup_sweep = sweep;
 	ahead->lookup_serial = sweep->serial;
-	ahead->lookup_local = !names_network(fd);
+	if (sweep == ahead->operands && !descriptor_identify(fd, &identity))
+		return;
+	ahead->lookup_local = device_local(ahead, identity.device, fd);
 }
 
 /*

@@ -221,7 +221,11 @@ static bool root_make(void)
 		root = process_map_wiped(sizeof(*root));
 	if (!root)
 		return false;
-	root->habit = (struct habit){.window = WINDOW_FIRST, .types = UINT32_MAX};
+	for (int i = 0; i < AHEAD_HABITS; i++)
+		root->habits[i] = (struct habit){.window = WINDOW_FIRST, .types = UINT32_MAX};
+	root->habit = root->habits;
+	root->listed_habit = NULL;
+	root->listed = NULL;
 	root->stat = outside.stat;
 	root->contents = outside.contents;
 	root->opened_stale = true;

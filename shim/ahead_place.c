@@ -34,11 +34,20 @@ static bool prefix_matches(const struct sweep *sweep, const struct place *place)
 	       !memcmp(sweep->prefix, place->path, place->prefix_length);
 }
 
+/* Where a spelling begins: a directory's number may be another one's by now. */
+static bool prefix_begins_there(const struct sweep *sweep)
+{
+	struct identity identity;
+
+	return sweep->prefix_fd == AT_FDCWD || (directory_identity(sweep->prefix_fd, &identity) &&
+						identity_same(&sweep->prefix_identity, &identity));
+}
+
 static struct sweep *sweep_of_prefix(struct ahead *ahead, const struct place *place)
 {
 	for (int i = 0; i < SWEEPS; i++)
 		if (prefix_matches(&ahead->sweeps[i], place))
-			return &ahead->sweeps[i];
+			return prefix_begins_there(&ahead->sweeps[i]) ? &ahead->sweeps[i] : NULL;
 	return NULL;
 }
 
@@ -82,8 +91,6 @@ bool place_find(struct ahead *ahead, const struct call *call, struct place *plac
 		return true;
 	if (!place_split(place))
 		return false;
-	if (place->prefix_length && place->fd != AT_FDCWD)
-		return false; /* a number and a spelling: nothing here could be revalidated */
 	place->sweep = place->prefix_length ? sweep_of_prefix(ahead, place)
 					    : place_of_descriptor(ahead, place->fd);
 	if (place->sweep)
@@ -93,7 +100,8 @@ bool place_find(struct ahead *ahead, const struct call *call, struct place *plac
 
 static void prefix_keep(struct sweep *sweep, int prefix_fd, const char *prefix, size_t length)
 {
-	if (length >= SWEEP_PREFIX_MOST)
+	if (length >= SWEEP_PREFIX_MOST ||
+	    (prefix_fd != AT_FDCWD && !directory_identity(prefix_fd, &sweep->prefix_identity)))
 		return;
 	memcpy(sweep->prefix, prefix, length);
 	sweep->prefix[length] = '\0';
@@ -176,7 +184,7 @@ static void list_into(struct sweep *sweep, int fd)
 	process_unmap(buffer, BUFFER_SIZE);
 }
 
-bool place_list(struct ahead *ahead, struct place *place)
+bool place_list(struct ahead *ahead, struct place *place, const struct sweep *pair)
 {
 	int fd = place_open(place);
 
@@ -184,7 +192,10 @@ bool place_list(struct ahead *ahead, struct place *place)
 		return false;
 	place->sweep = sweep_for(ahead, fd, place->fd, place->path, place->prefix_length);
 	if (place->sweep) {
+		place->sweep->own = true;
 		list_into(place->sweep, fd);
+		if (pair && pair != place->sweep)
+			sweep_pair(place->sweep, pair);
 		place->entry = sweep_find(place->sweep, place->name, place->name_length);
 	}
 	sys(SYS_close, fd);

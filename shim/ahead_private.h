@@ -21,6 +21,8 @@
 
 enum {
 	AHEAD_ANSWERS = 256, /* slots: in flight, or waiting for the program */
+	AHEAD_HABITS = 2,    /* at once: about what was listed, and about its pair elsewhere */
+	AHEAD_DEVICES = 8,   /* file systems told apart; any more count as remote */
 	AHEAD_OPENED = 256,  /* inodes remembered as open here */
 	AHEAD_SPELLED = 64 * 1024,
 };
@@ -38,6 +40,7 @@ struct answer {
 	bool first;  /* of its batch: nothing queued before it */
 	int fd;      /* directory it was asked in */
 	int result;
+	uint32_t flags, mask; /* as it was asked */
 	uint32_t sweep_serial, entry;
 	struct sweep *sweep;
 	uint64_t epoch;    /* ahead->epoch when it was asked */
@@ -50,6 +53,8 @@ struct answer {
 struct habit {
 	uint32_t flags, mask;
 	unsigned window;    /* questions ahead of the program */
+	uint64_t stepped_ns; /* when it came to an entry last, */
+	uint64_t step_ns;    /* and how long it takes from one to the next */
 	unsigned confident; /* directories in a row that were asked about to their end */
 	uint32_t types;     /* DT_* it does not pass over, as bits */
 	uint32_t shown;     /* DT_* it was seen to ask about */
@@ -72,7 +77,11 @@ struct place {
 struct ahead {
 	uint64_t magic;
 	struct governor stat, contents;
-	struct habit habit;
+	struct habit habits[AHEAD_HABITS];
+	struct habit *habit;        /* the one of the last question; never null */
+	struct habit *listed_habit; /* of the last one in a directory the program listed; or null */
+	struct sweep *listed;       /* that directory, */
+	uint32_t listed_serial;     /* if it still is the same */
 	uint64_t epoch; /* answers from before it are not served */
 	uint64_t last_reap_ns;
 	uint64_t handed_ns; /* when the last question was handed to the kernel */
@@ -90,8 +99,14 @@ struct ahead {
 	bool no_noatime;      /* O_NOATIME was refused here */
 	unsigned read_to_end; /* directories in a row whose files were opened to their end */
 	uint64_t lookup_ns;     /* what looking a name up took lately */
-	uint32_t lookup_serial; /* the sweep whose files were last opened; they are */
+	const struct sweep *lookup_sweep; /* whose files were last opened; they are */
+	uint32_t lookup_serial;
 	bool lookup_local;      /* on a file system that asks nobody */
+	unsigned devices_known;
+	struct {
+		uint64_t number;
+		bool local;
+	} devices[AHEAD_DEVICES];
 	uint32_t fetch_slots; /* direct descriptors in use, as bits */
 	uint64_t fetch_ns[FLIGHT_SLOTS]; /* when each was submitted */
 	int fetch_fd[FLIGHT_SLOTS];      /* the directory it is opened in */
@@ -181,8 +196,11 @@ struct sweep *place_of_descriptor(struct ahead *ahead, int fd);
 /* A number that tells the directories of places apart. */
 uint64_t place_where(const struct place *place);
 
-/* Lists the directory PLACE is in by the shim's own means. False where it cannot. */
-bool place_list(struct ahead *ahead, struct place *place);
+/*
+ * Lists the directory PLACE is in by the shim's own means. Where the program asks about names of
+ * the directory PAIR (or null), it is expected to go on in that one's order. False where it cannot.
+ */
+bool place_list(struct ahead *ahead, struct place *place, const struct sweep *pair);
 
 /* A sweep for directory FD, spelled PREFIX (or null) relative to PREFIX_FD. */
 struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char *prefix);

@@ -5,6 +5,7 @@
 #include "ahead_private.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "config.h"
 #include "over/over.h"
@@ -15,6 +16,8 @@ enum {
 	WINDOW_FIRST = 8,
 	RUN_PROOF = 2,      /* questions in order before any is asked ahead */
 	UNLISTED_PROOF = 3, /* slow questions in one directory before it is listed for them */
+	STEP_WEIGHT = 8,    /* a new step counts one eighth */
+	STEP_MOST_NS = 100 * 1000 * 1000,
 	TYPE_SKIPS = 4,     /* entries of a type passed over before it is left out */
 };
 
@@ -44,13 +47,34 @@ static bool habit_is(const struct habit *habit, const struct call *call)
 	return habit->known && habit->flags == call->flags && habit->mask == call->length;
 }
 
+static bool habit_choose(struct ahead *ahead, const struct call *call)
+{
+	for (int i = 0; i < AHEAD_HABITS; i++)
+		if (habit_is(&ahead->habits[i], call)) {
+			ahead->habit = &ahead->habits[i];
+			return true;
+		}
+	return false;
+}
+
+/* One that is free, else the one that was not used last, and what was asked by it is void. */
+static struct habit *habit_free(struct ahead *ahead)
+{
+	for (int i = 0; i < AHEAD_HABITS; i++)
+		if (!ahead->habits[i].known)
+			return &ahead->habits[i];
+	answers_drop(ahead, NULL);
+	return ahead->habit == ahead->habits ? ahead->habits + 1 : ahead->habits;
+}
+
 /* Takes to a new question when it was put to several entries in a row. */
 static void habit_take(struct ahead *ahead, const struct call *call, const struct sweep *sweep)
 {
-	if (ahead->habit.known && sweep->run < RUN_PROOF)
+	if (ahead->habit->known && sweep->run < RUN_PROOF)
 		return;
-	answers_drop(ahead, NULL);
-	ahead->habit = (struct habit){
+	answers_drop(ahead, sweep); /* they are of another kind */
+	ahead->habit = habit_free(ahead);
+	*ahead->habit = (struct habit){
 		.flags = call->flags,
 		.mask = (uint32_t)call->length,
 		.window = WINDOW_FIRST,
@@ -59,11 +83,23 @@ static void habit_take(struct ahead *ahead, const struct call *call, const struc
 	};
 }
 
+/* How fast does it walk? One long pause is not the pace. */
+static void step_learn(struct habit *habit)
+{
+	uint64_t now = clock_ns(), ns = now - habit->stepped_ns;
+
+	if (habit->stepped_ns)
+		habit->step_ns += (ns < STEP_MOST_NS ? ns : STEP_MOST_NS) / STEP_WEIGHT -
+				  habit->step_ns / STEP_WEIGHT;
+	habit->stepped_ns = now;
+}
+
 static void sweep_moved(struct ahead *ahead, struct sweep *sweep, uint32_t from, uint32_t to,
 			bool follows)
 {
-	struct habit *habit = &ahead->habit;
+	struct habit *habit = ahead->habit;
 
+	step_learn(habit);
 	if (follows)
 		types_learn(habit, sweep, from == SWEEP_NONE ? 0 : from + 1, to);
 	sweep->last = to;
@@ -102,8 +138,8 @@ static void batch_learn(struct ahead *ahead, const struct answer *answer, bool w
 
 	if (waited || ns < GOVERNOR_SLOW_NS)
 		governor_answer(&ahead->stat, ns);
-	if (ahead->habit.window < config.depth)
-		ahead->habit.window *= 2;
+	if (ahead->habit->window < config.depth)
+		ahead->habit->window *= 2;
 }
 
 /* Waits for it. False if it does not come: then it is gone. */
@@ -132,6 +168,18 @@ static bool answer_serve(struct ahead *ahead, const struct call *call, struct an
 	return served;
 }
 
+/* s/x, then d/x: the directory the program listed, if it has just come to the same name there. */
+static const struct sweep *pair_of(const struct ahead *ahead, const struct place *place)
+{
+	const struct sweep *listed = ahead->listed;
+
+	if (!listed || !listed->used || listed->serial != ahead->listed_serial ||
+	    listed->last == SWEEP_NONE ||
+	    strcmp(sweep_name(listed, sweep_at(listed, listed->last)), place->name) != 0)
+		return NULL;
+	return listed;
+}
+
 void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns)
 {
 	uint64_t where = place_where(place);
@@ -141,7 +189,7 @@ void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns)
 		return;
 	ahead->unlisted_run = where == ahead->unlisted ? ahead->unlisted_run + 1 : 1;
 	ahead->unlisted = where;
-	if (ahead->unlisted_run < UNLISTED_PROOF || !place_list(ahead, place))
+	if (ahead->unlisted_run < UNLISTED_PROOF || !place_list(ahead, place, pair_of(ahead, place)))
 		return;
 	ahead->unlisted_run = 0;
 	sweep_step(ahead, place, &at);
@@ -165,6 +213,15 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 	return true;
 }
 
+static void listed_note(struct ahead *ahead, struct sweep *sweep)
+{
+	if (sweep->own || sweep == ahead->operands)
+		return;
+	ahead->listed_habit = ahead->habit;
+	ahead->listed = sweep;
+	ahead->listed_serial = sweep->serial;
+}
+
 /*
  * True when answered. Another question about an entry AGAIN is no new habit: cp -a asks about
  * every entry with lstat, and about directories with stat as well when it has left them.
@@ -172,19 +229,22 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 static bool question_answer(struct ahead *ahead, const struct call *call, struct place *place,
 			    bool again)
 {
+	bool usual = habit_choose(ahead, call);
 	struct answer *answer;
 	uint32_t at;
 	bool follows = sweep_step(ahead, place, &at);
 
-	if (!habit_is(&ahead->habit, call)) {
+	if (!usual) {
 		if (!again)
 			habit_take(ahead, call, place->sweep);
 		return false;
 	}
-	if (follows && (place->sweep->run >= RUN_PROOF || ahead->habit.confident))
+	listed_note(ahead, place->sweep);
+	if (follows && (place->sweep->run >= RUN_PROOF || ahead->habit->confident))
 		answers_ask(ahead, place->sweep, at, place->fd);
 	answer = answers_of(ahead, place->sweep, place->entry);
-	return answer && answer_serve(ahead, call, answer);
+	return answer && answer->flags == call->flags && answer->mask == call->length &&
+	       answer_serve(ahead, call, answer);
 }
 
 static bool question_known(struct ahead *ahead, const struct passage *passage,
@@ -220,7 +280,7 @@ void questions_named(struct ahead *ahead, int fd, const char *path)
 		return;
 	if (place->sweep->entries[place->entry].asked)
 		return; /* the program's own question was before it */
-	if (!ahead->habit.known)
+	if (!ahead->habit->known)
 		habit_take(ahead, &call, place->sweep);
 	if (sweep_step(ahead, place, &at) && place->sweep->run >= RUN_PROOF)
 		answers_ask(ahead, place->sweep, at, place->fd);

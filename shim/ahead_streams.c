@@ -37,7 +37,9 @@ static void stream_grew(struct ahead *ahead, DIR *stream, const struct directory
 	sweep->typed_ms = (uint32_t)clock_ms_of(asked_ns);
 	stream_name(sweep, entry);
 	listing_ahead(stream, stream_name, sweep);
-	if (ahead->habit.confident && sweep->last == SWEEP_NONE)
+	if (ahead->listed_habit)
+		ahead->habit = ahead->listed_habit;
+	if (ahead->habit->confident && sweep->last == SWEEP_NONE)
 		answers_ask(ahead, sweep, SWEEP_NONE, fd);
 }
 

@@ -260,17 +260,26 @@ static void walk_sort(const struct sweep *sweep, enum sweep_order order, uint32_
 	}
 }
 
-static bool order_take(struct sweep *sweep, enum sweep_order order)
+/* Room for ranks and walk; false where there is none. */
+static bool walk_make(struct sweep *sweep)
 {
 	orders_forget(sweep);
-	if (order == SWEEP_LISTED)
-		return true;
 	sweep->ranks = block_map(sweep, sweep->room * sizeof(uint32_t));
 	sweep->walk = block_map(sweep, sweep->room * sizeof(uint32_t));
-	if (!sweep->ranks || !sweep->walk) {
+	if (sweep->ranks && sweep->walk)
+		return true;
+	orders_forget(sweep);
+	return false;
+}
+
+static bool order_take(struct sweep *sweep, enum sweep_order order)
+{
+	if (order == SWEEP_LISTED) {
 		orders_forget(sweep);
-		return false;
+		return true;
 	}
+	if (!walk_make(sweep))
+		return false;
 	for (uint32_t i = 0; i < sweep->count; i++)
 		sweep->walk[i] = i;
 	walk_sort(sweep, order, sweep->walk);
@@ -278,6 +287,35 @@ static bool order_take(struct sweep *sweep, enum sweep_order order)
 		sweep->ranks[sweep->walk[i]] = i;
 	sweep->order = order;
 	return true;
+}
+
+static void walk_add(struct sweep *sweep, uint32_t entry, uint32_t *places)
+{
+	sweep->walk[*places] = entry;
+	sweep->ranks[entry] = (*places)++;
+}
+
+void sweep_pair(struct sweep *sweep, const struct sweep *other)
+{
+	uint32_t places = 0;
+
+	if (!walk_make(sweep))
+		return;
+	for (uint32_t i = 0; i < sweep->count; i++)
+		sweep->ranks[i] = SWEEP_NONE;
+	for (uint32_t place = 0; place < other->count; place++) {
+		uint32_t theirs = sweep_at(other, place);
+		uint32_t entry = sweep_find(sweep, sweep_name(other, theirs),
+					    other->entries[theirs].length);
+
+		if (entry != SWEEP_NONE && sweep->ranks[entry] == SWEEP_NONE)
+			walk_add(sweep, entry, &places);
+	}
+	for (uint32_t i = 0; i < sweep->count; i++)
+		if (sweep->ranks[i] == SWEEP_NONE)
+			walk_add(sweep, i, &places);
+	sweep->order = SWEEP_PAIRED;
+	sweep->reorders = REORDERS_MOST; /* no other order is worth trying */
 }
 
 /* ENTRY right behind BEFORE, or a few places on (programs skip what they need not ask)? */

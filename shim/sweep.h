@@ -27,6 +27,7 @@ enum sweep_order {
 	SWEEP_BY_INODE,
 	SWEEP_BY_NAME,
 	SWEEP_ORDERS,
+	SWEEP_PAIRED = SWEEP_ORDERS, /* as the program walks another directory */
 };
 
 struct sweep_entry {
@@ -42,11 +43,13 @@ struct sweep_entry {
 
 struct sweep {
 	bool used;
+	bool own;               /* listed by the shim's own means */
 	size_t *total;          /* bytes all sweeps hold */
 	uint32_t serial;        /* tells a sweep from its successor in the same place */
 	uint64_t touched;       /* for choosing which one makes room */
 	struct identity identity; /* of the directory; 0 for operands */
-	int prefix_fd;          /* AT_FDCWD or a directory's number, where prefix_length > 0 */
+	int prefix_fd;          /* AT_FDCWD or a directory's number, where prefix_length > 0, and */
+	struct identity prefix_identity; /* what that was */
 	uint32_t prefix_length;
 	char prefix[SWEEP_PREFIX_MOST]; /* as the program spells it, no trailing slash */
 	struct sweep_entry *entries;
@@ -91,5 +94,8 @@ uint32_t sweep_place(const struct sweep *sweep, uint32_t entry);
  * some order? Takes to that order, and returns the entry's place in it.
  */
 uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *follows);
+
+/* From now on the order is that of OTHER's names, as far as SWEEP has them. */
+void sweep_pair(struct sweep *sweep, const struct sweep *other);
 
 #endif

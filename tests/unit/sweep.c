@@ -255,6 +255,26 @@ static void skipping(void)
 	CHECK_EQ(sweep.order, SWEEP_LISTED);
 }
 
+static void paired(void)
+{
+	static struct sweep other;
+	const char *theirs[] = {"n3", "x", "n1", "n2"};
+	size_t other_total = 0;
+
+	fill(5);
+	sweep_begin(&other, &other_total);
+	for (unsigned i = 0; i < 4; i++)
+		NEED(sweep_add(&other, theirs[i], strlen(theirs[i]), 1, 8));
+	sweep_pair(&sweep, &other);
+	CHECK(follow("n3"));
+	CHECK(follow("n1"));
+	CHECK(follow("n2"));
+	CHECK_EQ(sweep_at(&sweep, 3), find("n0")); /* what the other has not comes last */
+	CHECK_EQ(sweep_at(&sweep, 4), find("n4"));
+	CHECK_EQ(sweep.order, SWEEP_PAIRED);
+	sweep_end(&other);
+}
+
 static void beginning_in_the_middle(void)
 {
 	fill(200);
@@ -321,6 +341,7 @@ int main(int argc, char **argv)
 	test("Sweep: begun again it knows nothing of before", again_is_anew);
 	test("Sweep: the order of the listing is followed", listing_order);
 	test("Sweep: the order of inodes is recognised at the second question", inode_order);
+	test("Sweep: the order of another directory is taken over", paired);
 	test("Sweep: or at the first, where that is about its first entry", inode_first);
 	test("Sweep: equal inodes are each asked about once", equal_inodes);
 	test("Sweep: the order of names is recognised", name_order);

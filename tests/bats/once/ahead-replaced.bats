@@ -98,6 +98,34 @@ teardown() {
     [ "$asked" -lt 100 ] || fail "$asked questions"
 }
 
+@test "C2: nor by words below a number that is another directory's by now" {
+    local file
+    mkdir -p back/a/d back/b/d
+    for file in {0..39}; do
+        printf a >"back/a/d/f$file"
+        printf bb >"back/b/d/f$file"
+    done
+    on_slowfs --delay=2ms
+    shim_in auto ls -l mnt/a >/dev/null # warms nothing of d
+    USHIM_STALE_MS=60000 at_once "$PROG/ahead-spelled" mnt/a mnt/b
+    recorded asked 20
+}
+
+@test "What is asked about a name here and there is asked ahead in both places" {
+    local file
+    mkdir -p back/s/d back/t/d
+    for file in {1..50}; do
+        touch "back/s/d/f$file"
+    done
+    for file in {50..1}; do # listed in another order, where that is the order of coming
+        cp -p "back/s/d/f$file" back/t/d
+    done
+    on_slowfs --delay=2ms
+    USHIM_STATS=$PWD/record shim_in auto cp -ru mnt/s/. mnt/t
+    recorded used 70
+    diff -r back/s back/t
+}
+
 @test "A directory the shim lists for itself keeps its access time" {
     local accessed
     mkdir -p back/d

@@ -3,6 +3,7 @@
 # storage (USHIM_FORCE), so by no time.
 
 load ../common
+load ../slow
 
 setup() {
     requires uring
@@ -58,4 +59,18 @@ counted() {
     [ "$(find links -type f | wc -l)" -eq 50 ]
     [ "$(counted wasted mv -t moved tree/d2/*)" = 0 ]
     [ "$(find moved -type f | wc -l)" -eq 50 ]
+}
+
+@test "Ahead: nobody is asked further ahead than the storage's answers last" {
+    local asked
+    requires_slow
+    cd "$BATS_TEST_TMPDIR" || return
+    mkdir -p back/s back/t
+    touch back/s/f{1..80}
+    enter_slow --delay=lookup:1ms,link:30ms --entry-timeout=1 "--log=$BATS_TEST_TMPDIR/log"
+    shim_in auto sh -c 'ln -t t s/*'
+    leave_slow
+    [ "$(find back/t -type f | wc -l)" -eq 80 ]
+    asked=$(grep -c ' lookup [0-9]* f[0-9]* [0-9]' log)
+    [ "$asked" -le 100 ] || fail "$asked lookups of 80 names"
 }
