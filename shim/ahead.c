@@ -162,6 +162,16 @@ static bool leaves_streams(enum op op)
 	       (kind == KIND_OTHER && table_op_class(op) == CLASS_QUESTION);
 }
 
+/*
+ * Output tells others something, and what they do about it they can only tell us by input; so it
+ * ages nothing but a stream that was read on. A program may print a hundred times for every file.
+ */
+static bool output_only(const struct ahead *ahead, enum op op)
+{
+	return table_op_class(op) == CLASS_DATA && table_op_order(op) == ORDER_OUT &&
+	       kind_of(op) == KIND_OTHER && !ahead->read_on;
+}
+
 /* With the depth above zero. */
 static bool inside(struct ahead *ahead, const struct passage *passage)
 {
@@ -272,7 +282,7 @@ bool ahead_before(const struct passage *passage)
 		return true;
 	if (!ahead || !outside_is_in())
 		return outside_before(passage);
-	if (!process_owns_memory())
+	if (output_only(ahead, passage->op) || !process_owns_memory())
 		return false;
 	thread_enter(&held);
 	if (!leaves_streams(passage->op))

@@ -78,13 +78,16 @@ static bool operand_find(struct ahead *ahead, struct place *place)
 	return true;
 }
 
-bool place_find(struct ahead *ahead, const struct call *call, struct place *place)
+static void place_begin(struct place *place, const struct call *call)
 {
 	place->sweep = NULL;
 	place->entry = SWEEP_NONE;
 	place->fd = call->fd;
-	if (!path_read(call->path, place->path))
-		return false;
+}
+
+/* With the path read. */
+static bool place_seek(struct ahead *ahead, struct place *place)
+{
 	if (place->path[0] == '/')
 		place->fd = AT_FDCWD; /* the descriptor plays no part */
 	if (operand_find(ahead, place))
@@ -96,6 +99,18 @@ bool place_find(struct ahead *ahead, const struct call *call, struct place *plac
 	if (place->sweep)
 		place->entry = sweep_find(place->sweep, place->name, place->name_length);
 	return true;
+}
+
+bool place_find(struct ahead *ahead, const struct call *call, struct place *place)
+{
+	place_begin(place, call);
+	return path_read(call->path, place->path) && place_seek(ahead, place);
+}
+
+bool place_find_opened(struct ahead *ahead, const struct call *call, struct place *place)
+{
+	place_begin(place, call);
+	return path_copy(call->path, place->path) && place_seek(ahead, place);
 }
 
 static void prefix_keep(struct sweep *sweep, int prefix_fd, const char *prefix, size_t length)

@@ -190,6 +190,9 @@ bool files_flags_read(uint32_t flags);
 /* Reads CALL's path and finds its sweep and entry; false where there is nothing to know. */
 bool place_find(struct ahead *ahead, const struct call *call, struct place *place);
 
+/* The same after CALL succeeded, and has read the path. */
+bool place_find_opened(struct ahead *ahead, const struct call *call, struct place *place);
+
 /* The sweep of the directory FD is now, or null. */
 struct sweep *place_of_descriptor(struct ahead *ahead, int fd);
 

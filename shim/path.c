@@ -24,18 +24,36 @@ bool program_read(const void *from, void *to, size_t size)
 }
 
 /* Two pages at most, so that a path at the end of a mapping is read as far as it goes. */
-bool path_read(const char *from, char path[PATH_MAX])
+static bool path_read_some(const char *from, char path[PATH_MAX], size_t size)
 {
 	enum { PAGE = 4096 };
 	size_t first = PAGE - (uintptr_t)from % PAGE;
-	struct iovec to = {.iov_base = path, .iov_len = PATH_MAX};
+	struct iovec to = {.iov_base = path, .iov_len = size};
 	struct iovec parts[2] = {
-		{.iov_base = (void *)from, .iov_len = first},
-		{.iov_base = (void *)(from + first), .iov_len = PATH_MAX - first},
+		{.iov_base = (void *)from, .iov_len = first < size ? first : size},
+		{.iov_base = (void *)(from + first), .iov_len = first < size ? size - first : 0},
 	};
 	long got = sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, parts, 2, 0);
 
 	return got > 0 && memchr(path, '\0', (size_t)got) != NULL;
+}
+
+/* Most are short, and the kernel pins and copies what it is asked for. */
+bool path_read(const char *from, char path[PATH_MAX])
+{
+	enum { SHORT = 256 };
+
+	return path_read_some(from, path, SHORT) || path_read_some(from, path, PATH_MAX);
+}
+
+bool path_copy(const char *from, char path[PATH_MAX])
+{
+	size_t length = strnlen(from, PATH_MAX);
+
+	if (length == PATH_MAX)
+		return false;
+	memcpy(path, from, length + 1);
+	return true;
 }
 
 const char *path_split(const char *path, size_t *directory)

@@ -33,6 +33,9 @@ bool program_read(const void *from, void *to, size_t size);
  */
 bool path_read(const char *from, char path[PATH_MAX]);
 
+/* The same for a path that the kernel has just read in a call that succeeded: it is there. */
+bool path_copy(const char *from, char path[PATH_MAX]);
+
 /*
  * Where the last component of PATH begins. *DIRECTORY is the length of what leads there,
  * without the slashes behind it (1 for "/"); 0 where there is nothing.
