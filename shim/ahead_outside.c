@@ -105,22 +105,24 @@ bool outside_is_in(void)
 	return outside.in;
 }
 
-static void ops_arm(const enum op *ops, size_t count)
+static void ops_sample(const enum op *ops, size_t count)
 {
 	for (size_t i = 0; i < count && !outside.in; i++)
-		engine_arm_one(ops[i]);
+		engine_sample(ops[i]);
 }
 
 static void stat_sampling(unsigned samples)
 {
 	outside.stat_samples = samples;
-	ops_arm(stat_ops, sizeof(stat_ops) / sizeof(*stat_ops));
+	if (samples)
+		ops_sample(stat_ops, sizeof(stat_ops) / sizeof(*stat_ops));
 }
 
 static void open_sampling(unsigned samples)
 {
 	outside.open_samples = samples;
-	ops_arm(open_ops, sizeof(open_ops) / sizeof(*open_ops));
+	if (samples)
+		ops_sample(open_ops, sizeof(open_ops) / sizeof(*open_ops));
 }
 
 void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
@@ -130,8 +132,12 @@ void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
 	awaited.fetched = fetched;
 	awaited.open_ns = open_ns;
 	awaited.others = 0;
-	ops_arm(read_ops, sizeof(read_ops) / sizeof(*read_ops));
-	ops_arm(stream_ops, sizeof(stream_ops) / sizeof(*stream_ops));
+	if (fd < 0)
+		return;
+	if (stream)
+		ops_sample(stream_ops, sizeof(stream_ops) / sizeof(*stream_ops));
+	else
+		ops_sample(read_ops, sizeof(read_ops) / sizeof(*read_ops));
 }
 
 bool read_awaited(const struct passage *passage)
@@ -390,6 +396,16 @@ static bool outside_call(const struct passage *passage)
 	}
 }
 
+/* Of the operations this module samples; commands are another one's. */
+static void sample_end(enum op op)
+{
+	enum kind kind = kind_of(op);
+
+	if ((kind == KIND_STAT || kind == KIND_OPEN || kind == KIND_FOPEN || kind == KIND_READ ||
+	     kind == KIND_STREAM_READ) && !outside_needs(op))
+		engine_sample_end(op);
+}
+
 bool outside_before(const struct passage *passage)
 {
 	bool done;
@@ -401,6 +417,8 @@ bool outside_before(const struct passage *passage)
 	done = outside_call(passage);
 	if (done)
 		*passage->reason = REASON_TIMED;
+	else
+		sample_end(passage->op);
 	if (outside.stat.in || outside.contents.in)
 		go_in();
 	return done;

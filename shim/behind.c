@@ -92,7 +92,7 @@ static void commands_arm(void)
 			if (fence_of(op) == FENCE_COMMAND)
 				commands[count++] = op;
 	for (unsigned i = 0; i < count && !outside.in; i++)
-		engine_arm_needed(commands[i]);
+		engine_sample(commands[i]);
 }
 
 bool behind_is_in(void)
@@ -285,7 +285,7 @@ static bool outside_before(const struct passage *passage)
 	if (passage_shares_memory(passage->op, passage->regs))
 		outside.given_up = true;
 	if (fence_of(passage->op) == FENCE_COMMAND && !outside.samples)
-		engine_arm_one(passage->op);
+		engine_sample_end(passage->op);
 	if (outside.given_up || fence_of(passage->op) != FENCE_COMMAND || !outside.samples ||
 	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;

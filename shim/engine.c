@@ -25,6 +25,7 @@
 #include "watch.h"
 #include "yield.h"
 
+static bool sampled[OP_COUNT];
 uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden")));
 
 /* What a call came to. */
@@ -53,14 +54,21 @@ static bool is_in(void)
 	return ahead_is_in() || behind_is_in();
 }
 
-void engine_arm_one(enum op op)
+static void arm_one(enum op op)
 {
 	ushim_armed[op] = everything_watched() || op_needed(op, is_in());
 }
 
-void engine_arm_needed(enum op op)
+void engine_sample(enum op op)
 {
-	ushim_armed[op] = true;
+	ushim_armed[op] = sampled[op] = true;
+}
+
+void engine_sample_end(enum op op)
+{
+	if (sampled[op])
+		arm_one(op);
+	sampled[op] = false;
 }
 
 void engine_arm(void)
@@ -68,7 +76,7 @@ void engine_arm(void)
 	bool all = everything_watched(), in = is_in();
 
 	for (enum op op = 0; op < OP_COUNT; op++)
-		ushim_armed[op] = all || op_needed(op, in);
+		ushim_armed[op] = sampled[op] = all || op_needed(op, in);
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */

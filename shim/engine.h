@@ -35,11 +35,15 @@ extern uint8_t ushim_armed[OP_COUNT];
 /* Called by the stubs with the symbol that was called. Leaves errno as the call would. */
 struct verdict engine_enter(enum sym sym, struct regs *regs);
 
-/* Sets up ushim_armed by what the modules want now; for one operation, or all. */
-void engine_arm_one(enum op op);
+/* Sets up ushim_armed by what the modules want now. */
 void engine_arm(void);
 
-/* The same where whoever asks knows that OP is needed; undone by engine_arm_one. */
-void engine_arm_needed(enum op op);
+/*
+ * The next calls of OP are to come by, for a sample of what they cost. Done for a dozen of operations
+ * with every directory that is opened, so nobody is asked; and when the sample is over, each of them is
+ * set up anew where it comes by and is not wanted.
+ */
+void engine_sample(enum op op);
+void engine_sample_end(enum op op);
 
 #endif
