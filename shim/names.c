@@ -207,6 +207,13 @@ bool names_network(int fd)
 	}
 }
 
+bool names_in_memory(int fd)
+{
+	unsigned long type = fs_type(fd);
+
+	return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
+}
+
 /*
  * btrfs writes a log of its own for each file (measured on Linux 6.18: groups take longer), and
  * in tmpfs an fsync does nothing, however long a busy machine takes over it.

@@ -21,6 +21,9 @@ enum reason names_guard(const struct call *call);
 /* True if FD is on a file system that waits for something by nature: a network, a daemon. */
 bool names_network(int fd);
 
+/* True if FD is on a file system that keeps nothing beyond a reboot. */
+bool names_in_memory(int fd);
+
 /* True if FD's file system commits several fsyncs at once where they meet. */
 bool names_shares_commits(int fd);
 

@@ -44,6 +44,12 @@ void pay_begin(struct pay *pay, uint64_t device);
 /* True while fsyncs are neither to be timed nor grouped; counts one. */
 bool pay_sits_out(struct pay *pay);
 
+/* True if nothing is measured for a while. */
+static inline bool pay_rests(const struct pay *pay)
+{
+	return pay->sitting > 0;
+}
+
 /* A plain fsync took NS. */
 void pay_plain(struct pay *pay, uint64_t ns);
 

@@ -282,6 +282,27 @@ notices_nothing() {
     grep -q '"grouped":0,' "$RECORD" # however slow some looked
 }
 
+# Whoever reaches 200 fsyncs in memory is not looked at any more, but where it opens a directory.
+@test "C9: fsyncs in memory do not hide the slow ones behind them" {
+    slow
+    requires python3
+    [ "$(stat -f -c %T /dev/shm)" = tmpfs ] || skip "requires tmpfs in /dev/shm"
+    shim_in auto python3 -c 'import os, sys, tempfile
+with tempfile.TemporaryFile(dir="/dev/shm") as near:
+    for i in range(200):
+        os.fsync(near.fileno())
+os.listdir(sys.argv[1])
+files = [os.open(f"{sys.argv[1]}/f{i}", os.O_RDWR | os.O_CREAT) for i in range(120)]
+for file in files:
+    os.write(file, b"x" * 8192)
+for file in files:
+    os.fsync(file)' "$WORK/slow"
+    [ "$(grep -c ' fsync ' "$LOG")" -eq 120 ]
+    # Some began before the one that was begun before them had ended.
+    awk '$3 == "fsync" { if ($1 < end) together++; if ($2 > end) end = $2 }
+        END { exit together < 20 }' "$LOG" || fail "one after another: $(grep ' fsync ' "$LOG")"
+}
+
 @test "C9: a log that is synced again and again drags nothing along" {
     slow
     USHIM_STATS=$RECORD shim_in auto-forced "$SYNCS" log "$WORK/slow"
