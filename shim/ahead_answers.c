@@ -15,8 +15,10 @@ enum {
 	AWAIT_SLICE_MS = 20,
 	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
 	RELEASE_MOST_MS = 100,
+	WINDOW_WALKING = 8,
 	WINDOW_SLOW = 2, /* questions ahead of whoever takes a quarter of a second for each */
 	HAND_OVER_NS = 10 * 1000, /* between two questions */
+	SLOW_STEP_NS = 1000 * 1000, /* from one entry to the next */
 	STEPPED_FAR_NS = 100 * 1000, /* out of the way, and others than workers have come by */
 	STEPS_LEFT_OUT_MOST = 1023,
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
@@ -171,6 +173,15 @@ static void question_unask(struct ahead *ahead, struct answer *answer)
 }
 
 /*
+ * Whoever takes longer from one entry to the next than a question does needs few at a time, in however
+ * many rounds they are asked; more would only be in the way of its own requests.
+ */
+static bool walks_slowly(const struct ahead *ahead)
+{
+	return ahead->habit->step_ns > SLOW_STEP_NS;
+}
+
+/*
  * The kernel wakes the first idle worker for every entry (io_wq_activate_free_worker); that
  * one has to be off the idle list before the next entry comes, or it is woken for both and a
  * sleeping worker more stays asleep: handed over in one go, 50 questions of 1 ms took four
@@ -179,6 +190,8 @@ static void question_unask(struct ahead *ahead, struct answer *answer)
  */
 static void hand_over_pace(struct ahead *ahead)
 {
+	if (walks_slowly(ahead))
+		return;
 	while (clock_ns() - ahead->handed_ns < HAND_OVER_NS)
 		answers_reap(ahead);
 }
@@ -191,6 +204,8 @@ static void step_aside(struct ahead *ahead)
 {
 	uint64_t before = clock_ns();
 
+	if (walks_slowly(ahead))
+		return;
 	if (ahead->steps_to_leave_out) {
 		ahead->steps_to_leave_out--;
 		return;
@@ -251,6 +266,8 @@ static unsigned window_fresh(const struct ahead *ahead)
 	uint64_t fresh_ns = config.stale_ms * UINT64_C(1000000);
 	unsigned window = ahead->habit->window;
 
+	if (walks_slowly(ahead) && window > WINDOW_WALKING)
+		window = WINDOW_WALKING;
 	if (ahead->habit->step_ns * window <= fresh_ns)
 		return window;
 	window = (unsigned)(fresh_ns / ahead->habit->step_ns);

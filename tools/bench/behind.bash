@@ -63,7 +63,9 @@ section_behind-slow() {
 section_behind-slower() {
     local slow_mount="$BUILD/slowfs --delay=10ms back mnt"
     title "(l) The same at 10 ms a request."
-    slow_shapes behind_rows '20 50 8 5' '100 10 3 2.5'
+    slow_shapes behind_rows '20 50 8 5' '100 10 3 2.5' '1 1000 1.3 1.0'
+    behind_shared
+    rm -rf back
 }
 
 behind_warm_rows() { # DIRECTORY
