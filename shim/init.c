@@ -42,6 +42,7 @@
 #include "late.h"
 #include "leave.h"
 #include "process.h"
+#include "real.h"
 #include "stats.h"
 #include "thread.h"
 #include "together.h"
@@ -59,6 +60,7 @@ static void settle(void)
 /* glibc passes constructors what main gets; others (musl) pass nothing. */
 __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 {
+	real_begin();
 	config_read();
 	if (config.mode == MODE_OFF)
 		return;

@@ -7,8 +7,9 @@
  *  - it clears the state dlerror() reports, behind the program's back;
  *  - binding all symbols at once with it was measured at 190 µs for 700 of them (glibc 2.36),
  *    several times what mapping this library costs, in every process that starts.
- * Objects that are there when the first symbol is bound are never unloaded (ld.so keeps what
- * the program was started with), so the walk needs no lock.
+ * Objects that are there when the program starts are never unloaded (ld.so keeps them), so the
+ * walk needs no lock; which is the last of them is seen before there are threads that could be
+ * loading more (real_begin).
  *
  * dlsym serves as the second way, for a loaded object without a GNU hash table.
  */
@@ -128,7 +129,7 @@ static const ElfW(Sym) *object_symbol(const struct object *object, const char *n
 	return found;
 }
 
-/* The last object there was when the first symbol was bound: later ones may come and go. */
+/* The last object there was at real_begin, or at the first symbol: later ones may come and go. */
 static const struct link_map *map_last(void)
 {
 	static const struct link_map *last;
@@ -140,6 +141,11 @@ static const struct link_map *map_last(void)
 		__atomic_store_n(&last, map, __ATOMIC_RELAXED);
 	}
 	return map;
+}
+
+void real_begin(void)
+{
+	map_last();
 }
 
 static const struct link_map *map_first(void)

@@ -14,6 +14,9 @@
 /* Address of the next definition of each symbol, or 0 while nobody has asked for it. */
 extern void *ushim_real[SYM_COUNT];
 
+/* While there is one thread: afterwards another one may be loading and unloading objects. */
+void real_begin(void);
+
 /*
  * Finds and keeps the next definition of SYM. Never null: where there is none, the address of
  * a function that fails with ENOSYS. Takes no lock, allocates nothing, leaves errno and

@@ -19,7 +19,7 @@ static void ask(int fd, int number, long size)
 	struct stat stat;
 	char path[32];
 
-	snprintf(path, sizeof(path), "d/f%d", number);
+	snprintf(path, sizeof(path), "d/f%02d", number);
 	if (fstatat(fd, path, &stat, AT_SYMLINK_NOFOLLOW))
 		err(1, "%s", path);
 	if (stat.st_size != size)

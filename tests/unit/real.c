@@ -61,6 +61,7 @@ static void binds_beside_dlopen(void)
 {
 	pthread_t thread[4];
 
+	real_begin();
 	for (int i = 0; i < 4; i++)
 		NEED(pthread_create(&thread[i], NULL, bind_all, NULL) == 0);
 	for (int i = 0; i < 50; i++) {

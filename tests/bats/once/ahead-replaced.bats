@@ -101,7 +101,7 @@ teardown() {
 @test "C2: nor by words below a number that is another directory's by now" {
     local file
     mkdir -p back/a/d back/b/d
-    for file in {0..39}; do
+    for file in {00..39}; do # in the order of names, whatever their inodes
         printf a >"back/a/d/f$file"
         printf bb >"back/b/d/f$file"
     done
