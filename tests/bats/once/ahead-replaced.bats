@@ -19,11 +19,28 @@ at_once() {
     [ "$status" -eq 0 ] || fail "$*: status $status"
 }
 
+# most KEY: the most of it that one program has in the statistics
+most() {
+    sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" record | sort -n | tail -n 1
+}
+
 # recorded KEY LEAST: the statistics have at least that many.
 recorded() {
     local count
-    count=$(sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" record | sort -n | tail -n 1)
+    count=$(most "$1")
     [ "$count" -ge "$2" ] || fail "$1: only $count"
+}
+
+# no_fifo_opened WHERE FETCHED WAY...: in a new directory WHERE/WAY each, though so much is read ahead
+no_fifo_opened() {
+    local where=$1 fetched=$2 way
+    shift 2
+    for way; do
+        mkdir "$where/$way"
+        rm -f record
+        at_once "$PROG/ahead-fifo" "$way" "$where/$way"
+        recorded fetched "$fetched"
+    done
 }
 
 @test "C2: questions by a number that is another directory's by now are not answered from there" {
@@ -40,13 +57,7 @@ recorded() {
 }
 
 @test "No FIFO is opened ahead that took a file's name, by own doing, a child's or a stranger's" {
-    local way
-    for way in unlink rename swap chdir child; do
-        mkdir "$way"
-        rm -f record
-        USHIM_STALE_MS=60000 at_once "$PROG/ahead-fifo" "$way" "$way"
-        recorded fetched 3
-    done
+    USHIM_STALE_MS=60000 no_fifo_opened . 3 unlink rename swap chdir child
     mkdir stranger
     USHIM_STALE_MS=20 at_once "$PROG/ahead-fifo" stranger stranger
 }
@@ -65,37 +76,24 @@ teardown() {
 }
 
 @test "No FIFO is opened ahead by a number that is another directory's by now" {
-    local way
     on_slowfs --entry-timeout=0 --attr-timeout=0
-    for way in close dup2; do
-        mkdir "mnt/$way"
-        rm -f record
-        at_once "$PROG/ahead-fifo" "$way" "mnt/$way"
-        recorded fetched 100
-    done
+    no_fifo_opened mnt 100 close dup2
 }
 
 @test "Nor on storage where every type has to be asked for" {
-    local way
     on_slowfs --delay=1ms
-    for way in unlink rename swap chdir child; do
-        mkdir "mnt/$way"
-        rm -f record
-        USHIM_STALE_MS=60000 at_once "$PROG/ahead-fifo" "$way" "mnt/$way"
-        recorded fetched 3
-    done
+    USHIM_STALE_MS=60000 no_fifo_opened mnt 3 unlink rename swap chdir child
 }
 
 @test "On a local disk the types of operands cost no worker: they are looked up where the program is" {
-    local asked fetched
+    local file
     for file in {1..300}; do
         echo "$file" >"a/f$file"
     done
     at_once cat a/f* >all
     [ "$(wc -l <all)" = 300 ]
     recorded fetched 200
-    asked=$(sed -n 's/.*"asked":\([0-9]*\).*/\1/p' record | sort -n | tail -n 1)
-    [ "$asked" -lt 100 ] || fail "$asked questions"
+    [ "$(most asked)" -lt 100 ] || fail "$(most asked) questions"
 }
 
 @test "C2: nor by words below a number that is another directory's by now" {
