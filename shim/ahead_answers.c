@@ -15,8 +15,8 @@ enum {
 	AWAIT_SLICE_MS = 20,
 	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
 	RELEASE_MOST_MS = 100,
-	WINDOW_WALKING = 8,
-	WINDOW_SLOW = 2, /* questions ahead of whoever takes a quarter of a second for each */
+	WINDOW_WALKING = 8, /* questions ahead of whoever takes longer than SLOW_STEP_NS for each, */
+	WINDOW_SLOW = 2,    /* and of whoever takes a quarter of a second */
 	HAND_OVER_NS = 10 * 1000, /* between two questions */
 	SLOW_STEP_NS = 1000 * 1000, /* from one entry to the next */
 	STEPPED_FAR_NS = 100 * 1000, /* out of the way, and others than workers have come by */

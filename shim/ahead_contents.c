@@ -157,17 +157,9 @@ static bool device_local(struct ahead *ahead, uint64_t device, int fd)
 	return ahead->devices[ahead->devices_known++].local;
 }
 
-void contents_opened(struct ahead *ahead, const struct sweep *sweep, int fd)
+void contents_opened(struct ahead *ahead, uint64_t device, int fd)
 {
-	struct identity identity = sweep->identity;
-
-	if (ahead->lookup_sweep == sweep && ahead->lookup_serial == sweep->serial)
-		return;
-	ahead->lookup_sweep = sweep;
-	ahead->lookup_serial = sweep->serial;
-	if (sweep == ahead->operands && !descriptor_identify(fd, &identity))
-		return;
-	ahead->lookup_local = device_local(ahead, identity.device, fd);
+	ahead->lookup_local = device_local(ahead, device, fd);
 }
 
 /*

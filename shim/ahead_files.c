@@ -45,9 +45,10 @@ static void file_step(struct ahead *ahead, struct place *place)
 static void file_opened(struct ahead *ahead, const struct call *call, int fd, uint64_t ns)
 {
 	struct place *place = &ahead->place;
+	struct identity identity;
 
 	/* Made, truncated or taken as a lock: others may have waited. Of a FIFO: we may have. */
-	if (!opened_add(ahead, fd) || !files_flags_read(call->flags)) {
+	if (!opened_add(ahead, fd, &identity) || !files_flags_read(call->flags)) {
 		ahead->epoch++;
 		return;
 	}
@@ -58,7 +59,7 @@ static void file_opened(struct ahead *ahead, const struct call *call, int fd, ui
 	if (place->sweep && place->entry != SWEEP_NONE) {
 		bool fetched = place->sweep->entries[place->entry].fetched;
 
-		contents_opened(ahead, place->sweep, fd);
+		contents_opened(ahead, identity.device, fd);
 		file_step(ahead, place);
 		read_await(fd, call->op == OP_FOPEN, fetched, ns);
 	}

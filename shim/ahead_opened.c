@@ -44,15 +44,12 @@ static void opened_keep(struct ahead *ahead, const struct identity *identity)
 	ahead->opened[ahead->opened_count++] = *identity;
 }
 
-/* False if FD is no file or directory. */
-static bool opened_insert(struct ahead *ahead, int fd)
+bool opened_add(struct ahead *ahead, int fd, struct identity *identity)
 {
-	struct identity identity;
-
-	if (!descriptor_identity(fd, &identity))
+	if (fd < 0 || !descriptor_identity(fd, identity))
 		return false;
-	if (!opened_known(ahead, &identity))
-		opened_keep(ahead, &identity);
+	if (!opened_known(ahead, identity))
+		opened_keep(ahead, identity);
 	return true;
 }
 
@@ -73,10 +70,11 @@ struct look {
 static bool number_insert(void *context, const struct directory_entry *entry)
 {
 	const struct look *look = context;
+	struct identity identity;
 	int number = number_parse(entry->name);
 
-	if (number >= 0 && number != look->fd)
-		opened_insert(look->ahead, number);
+	if (number != look->fd)
+		opened_add(look->ahead, number, &identity);
 	return true;
 }
 
@@ -97,11 +95,13 @@ static bool opened_list(struct ahead *ahead)
 /* Those that were closed meanwhile stay: there may be answers from before they were changed. */
 static void opened_look(struct ahead *ahead)
 {
+	struct identity identity;
+
 	ahead->opened_stale = false;
 	if (opened_list(ahead))
 		return;
 	for (int fd = 0; fd < DESCRIPTORS_LOOKED_AT; fd++)
-		opened_insert(ahead, fd);
+		opened_add(ahead, fd, &identity);
 }
 
 void ahead_changed(const struct identity *identity)
@@ -110,11 +110,6 @@ void ahead_changed(const struct identity *identity)
 
 	if (ahead && !opened_known(ahead, identity))
 		opened_keep(ahead, identity);
-}
-
-bool opened_add(struct ahead *ahead, int fd)
-{
-	return fd >= 0 && opened_insert(ahead, fd);
 }
 
 bool opened_has(struct ahead *ahead, const struct identity *identity)

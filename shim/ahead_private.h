@@ -99,9 +99,7 @@ struct ahead {
 	bool no_noatime;      /* O_NOATIME was refused here */
 	unsigned read_to_end; /* directories in a row whose files were opened to their end */
 	uint64_t lookup_ns;     /* what looking a name up took lately */
-	const struct sweep *lookup_sweep; /* whose files were last opened; they are */
-	uint32_t lookup_serial;
-	bool lookup_local;      /* on a file system that asks nobody */
+	bool lookup_local;      /* the last file was on a file system that asks nobody */
 	unsigned devices_known;
 	struct {
 		uint64_t number;
@@ -256,8 +254,8 @@ void answers_reap(struct ahead *ahead);
 /* Reads ahead the files behind PLACE of SWEEP. */
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
 
-/* The program opened a file of SWEEP as FD. */
-void contents_opened(struct ahead *ahead, const struct sweep *sweep, int fd);
+/* The program opened a file on DEVICE as FD. */
+void contents_opened(struct ahead *ahead, uint64_t device, int fd);
 
 /* The program opened a file nobody had looked up, which took NS. */
 void contents_looked_up(struct ahead *ahead, uint64_t ns);
@@ -280,8 +278,8 @@ void contents_settle(struct ahead *ahead, unsigned most_ms);
 
 /* ---- ahead_opened.c ---- */
 
-/* FD was opened. False if it is no file or directory. */
-bool opened_add(struct ahead *ahead, int fd);
+/* FD was opened; *IDENTITY says as what. False if it is no file or directory. */
+bool opened_add(struct ahead *ahead, int fd, struct identity *identity);
 bool opened_has(struct ahead *ahead, const struct identity *identity);
 
 /* Descriptors may have come from anywhere: look again before the next answer. */

@@ -169,13 +169,14 @@ bool streams_open(struct ahead *ahead, const struct passage *passage)
 {
 	bool by_path = kind_of(passage->op) == KIND_OPENDIR;
 	DIR *stream = (DIR *)passage_make(passage);
+	struct identity identity;
 	int fd;
 
 	*passage->value = (long)stream;
 	if (!stream)
 		return true;
 	fd = by_path ? REAL(dirfd)(stream) : (int)passage->regs->arg[0];
-	opened_add(ahead, fd);
+	opened_add(ahead, fd, &identity);
 	if (listing_begin(stream, fd))
 		place_sweep(ahead, fd, AT_FDCWD,
 			    by_path ? (const char *)passage->regs->arg[0] : NULL);

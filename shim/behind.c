@@ -284,9 +284,11 @@ static bool outside_before(const struct passage *passage)
 	/* Stores to such memory are output that nobody sees, however early it was mapped. */
 	if (passage_shares_memory(passage->op, passage->regs))
 		outside.given_up = true;
-	if (fence_of(passage->op) == FENCE_COMMAND && !outside.samples)
+	if (fence_of(passage->op) != FENCE_COMMAND)
+		return false;
+	if (!outside.samples)
 		engine_sample_end(passage->op);
-	if (outside.given_up || fence_of(passage->op) != FENCE_COMMAND || !outside.samples ||
+	if (outside.given_up || !outside.samples ||
 	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
 	if (ahead_is_in()) {
@@ -548,8 +550,9 @@ static bool act(struct behind *behind, const struct passage *passage)
 /* From here on memory is shared with others, or commands come from several threads. */
 static bool ends_deferral(const struct passage *passage)
 {
-	return passage_shares_memory(passage->op, passage->regs) || (table_op_order(passage->op) == ORDER_THREAD &&
-					  table_op_class(passage->op) == CLASS_PROCESS);
+	return passage_shares_memory(passage->op, passage->regs) ||
+	       (table_op_order(passage->op) == ORDER_THREAD &&
+		table_op_class(passage->op) == CLASS_PROCESS);
 }
 
 /* Without a record of any directory nothing is pending, and nobody can end what is known. */

@@ -334,6 +334,23 @@ static bool entry_follows(const struct sweep *sweep, uint32_t before, uint32_t e
 	return before == SWEEP_NONE ? place == 0 : place_follows(sweep_place(sweep, before), place);
 }
 
+/* Is ENTRY the first of ORDER? One look at each entry tells, so nothing has to be sorted for it. */
+static bool entry_is_first(const struct sweep *sweep, enum sweep_order order, uint32_t entry)
+{
+	for (uint32_t i = 0; i < sweep->count; i++)
+		if (i != entry && entry_compare(sweep, order, i, entry) < 0)
+			return false;
+	return true;
+}
+
+/* Is ENTRY the next after BEFORE in ORDER? Takes to it to see, so who is told no goes back. */
+static bool order_try(struct sweep *sweep, enum sweep_order order, uint32_t before, uint32_t entry)
+{
+	if (before == SWEEP_NONE && !entry_is_first(sweep, order, entry))
+		return false;
+	return order_take(sweep, order) && entry_follows(sweep, before, entry);
+}
+
 uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *follows)
 {
 	uint32_t before = last == SWEEP_NONE ? SWEEP_NONE : sweep_at(sweep, last);
@@ -345,8 +362,7 @@ uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *
 		return sweep_place(sweep, entry);
 	sweep->reorders++;
 	for (enum sweep_order order = SWEEP_LISTED; !*follows && order < SWEEP_ORDERS; order++)
-		if (order != found && order_take(sweep, order))
-			*follows = entry_follows(sweep, before, entry);
+		*follows = order != found && order_try(sweep, order, before, entry);
 	if (!*follows && sweep->order != found)
 		order_take(sweep, found);
 	if (sweep->order != found)
