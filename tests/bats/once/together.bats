@@ -282,6 +282,34 @@ notices_nothing() {
     grep -q '"grouped":0,' "$RECORD" # however slow some looked
 }
 
+# The program sees the change by its size alone, and does nothing that would void what was synced.
+@test "C7: a file that a stranger changed after it was synced is synced again" {
+    local stranger
+    slow
+    requires python3
+    (
+        until [ "$(grep -c ' fsync ' "$LOG")" -ge 8 ]; do
+            sleep 0.05
+        done
+        printf x >>"$WORK/slow/f7"
+    ) &
+    stranger=$!
+    USHIM_STATS=$RECORD shim_in auto-forced timeout 60 python3 -c 'import os, sys
+files = [os.open(f"{sys.argv[1]}/f{i}", os.O_RDWR | os.O_CREAT) for i in range(24)]
+for file in files:
+    os.write(file, b"x" * 8192)
+for file in files[:5]:
+    os.fsync(file)
+while os.fstat(files[7]).st_size == 8192:
+    pass
+for file in files[5:]:
+    os.fsync(file)' "$WORK/slow"
+    wait "$stranger"
+    [ "$(stat -c %s "$WORK/back/f7")" -eq 8193 ]
+    grep -q '"grouped_used":[1-9]' "$RECORD"
+    [ "$(grep -c ' fsync ' "$LOG")" -ge 25 ] || fail "no file was synced twice"
+}
+
 # Whoever reaches 200 fsyncs in memory is not looked at any more, but where it opens a directory.
 @test "C9: fsyncs in memory do not hide the slow ones behind them" {
     slow
