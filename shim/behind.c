@@ -1,42 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "behind_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <string.h>
 
 #include "ahead.h"
-#include "clock.h"
 #include "config.h"
 #include "engine.h"
 #include "fence.h"
 #include "flight.h"
 #include "leave.h"
-#include "listing.h"
-#include "names.h"
 #include "over/over.h"
 #include "process.h"
-#include "real.h"
 #include "sys.h"
 #include "thread.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
 
 enum {
-	SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that waits by nature; */
-	SLOW_LOCAL_NS = 500 * 1000, /* elsewhere; a mkdir of ext4 works so long, seeking room */
-	SAMPLES_FIRST = 4,    /* commands timed when the program starts */
-	COMMANDS_MOST = 64,   /* kinds of them, more than there are */
-	WORK_NS = 50 * 1000,  /* of the processor: rm(1) takes a few µs from one name to the next */
-	IDLED_ENOUGH = 16,
+	SAMPLES_FIRST = 4,  /* commands timed when the program starts */
+	COMMANDS_MOST = 64, /* kinds of them, more than there are */
 };
 
 /* Ordinary memory, so that children inherit what was learned. */
 static struct {
 	struct governor command;
 	unsigned samples; /* timed commands still to come */
-	bool suspected;   /* the last one took long: did it wait? */
 	bool given_up;
 	bool in;
 } outside;
@@ -58,7 +47,7 @@ void behind_begin(void)
 	if (!wanted())
 		return;
 	outside.samples = SAMPLES_FIRST;
-	outside.command.slow_ns = SLOW_NS;
+	outside.command.slow_ns = COMMAND_SLOW_NS;
 	outside.command.forced = outside.command.in = config.force;
 }
 
@@ -187,6 +176,11 @@ void behind_forget(struct behind *behind)
 			dir_drop(behind, &behind->dirs[i]);
 }
 
+void behind_give_up(void)
+{
+	outside.given_up = true;
+}
+
 void behind_settle(void)
 {
 	struct behind *behind = behind_root();
@@ -217,28 +211,6 @@ uint64_t command_cost_ns(void)
 
 /* ---- while out: a command is timed ---- */
 
-/* Is what CALL changes on a file system that waits by nature? */
-static bool call_network(const struct call *call)
-{
-	bool second = call->path2 != NULL;
-	char path[PATH_MAX];
-	size_t directory;
-	bool network;
-	long fd;
-
-	if (!path_read(second ? call->path2 : call->path, path))
-		return false;
-	path_split(path, &directory);
-	if (!directory)
-		path[directory++] = '.';
-	path[directory] = '\0';
-	fd = sys(SYS_openat, second ? call->fd2 : call->fd, path, O_PATH | O_CLOEXEC);
-	network = fd >= 0 && names_network((int)fd);
-	if (fd >= 0)
-		sys(SYS_close, fd);
-	return network;
-}
-
 /* The directory that showed it is the first that is known. */
 static void go_in_with(const struct call *call, bool made, bool network)
 {
@@ -254,32 +226,11 @@ static void go_in_with(const struct call *call, bool made, bool network)
 	thread_leave(&held);
 }
 
-/*
- * Makes the command; how long it waited, in ns, as far as that is known. Over a network it was all
- * waiting. Elsewhere it may have been work (ext4 seeks room for a directory for 300 us), and the
- * processor's time is asked for only where the command before took long too: that is a system
- * call, the monotonic clock is none.
- */
-static uint64_t command_wait(const struct passage *passage, const struct call *call, bool *network)
-{
-	bool measured = outside.suspected;
-	uint64_t ns, worked = measured ? clock_thread_ns() : 0;
-
-	*passage->value = passage_time(passage, &ns);
-	*passage->reason = REASON_TIMED;
-	outside.suspected = ns >= SLOW_NS;
-	*network = outside.suspected && call_network(call);
-	if (*network || !measured || !outside.suspected)
-		return *network ? ns : 0;
-	worked = clock_thread_ns() - worked;
-	return ns > worked + SLOW_LOCAL_NS ? ns - worked : 0;
-}
-
 static bool outside_before(const struct passage *passage)
 {
 	struct call call = {.op = passage->op};
 	struct signals_held held;
-	bool network;
+	struct sample sample;
 
 	/* Stores to such memory are output that nobody sees, however early it was mapped. */
 	if (passage_shares_memory(passage->op, passage->regs))
@@ -296,256 +247,18 @@ static bool outside_before(const struct passage *passage)
 		ahead_command(passage->op, false);
 		thread_leave(&held);
 	}
-	governor_plain(&outside.command, command_wait(passage, &call, &network));
-	if (network)
+	sample = command_sample(passage, &call);
+	governor_plain(&outside.command, sample.waited_ns);
+	if (sample.network)
 		governor_prior(&outside.command);
 	if (outside.command.in)
-		go_in_with(&call, (int)*passage->value == 0, network);
-	else if (!outside.suspected && !outside.command.slow)
+		go_in_with(&call, (int)*passage->value == 0, sample.network);
+	else if (!sample.slow && !outside.command.slow)
 		outside.samples--;
 	return true;
 }
 
 /* ---- while in ---- */
-
-static bool descriptor_is(int fd, mode_t kind)
-{
-	struct statx statx;
-
-	return descriptor_statx(fd, STATX_TYPE, &statx) == 0 && (statx.stx_mode & S_IFMT) == kind;
-}
-
-/* Does FD's open file hold a lock, which its close gives to others? If in doubt, yes. */
-static bool descriptor_locked(int fd)
-{
-	char text[512], path[LINK_SIZE];
-	long info, length;
-
-	descriptor_info(fd, path);
-	info = sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	if (info < 0)
-		return true;
-	length = sys(SYS_read, info, text, sizeof(text) - 1);
-	sys(SYS_close, info);
-	text[length > 0 ? length : 0] = '\0';
-	return length <= 0 || length == sizeof(text) - 1 || strstr(text, "lock:");
-}
-
-/* FD is about to be closed: only of a directory does nobody learn by that. */
-static void close_prepare(struct behind *behind, int fd)
-{
-	if (behind->pending && (!descriptor_is(fd, S_IFDIR) || descriptor_locked(fd)))
-		queue_wait_all(behind);
-}
-
-static int stream_descriptor(DIR *stream)
-{
-	return listing_has(stream) ? listing_descriptor(stream) : REAL(dirfd)(stream);
-}
-
-static void stream_prepare(struct behind *behind, const struct passage *passage)
-{
-	DIR *stream = (DIR *)passage->regs->arg[0];
-
-	switch ((int)passage->op) {
-	case OP_GETDENTS:
-	case OP_GETDIRENTRIES:
-		touch_descriptor(behind, (int)passage->regs->arg[0]);
-		break;
-	case OP_FDOPENDIR:
-		break;
-	case OP_CLOSEDIR:
-		stream_gone(behind, stream);
-		close_prepare(behind, stream_descriptor(stream));
-		break;
-	case OP_REWINDDIR:
-	case OP_SEEKDIR:
-	case OP_READDIR_R:
-		stream_gone(behind, stream); /* not read from its beginning to its end */
-		touch_descriptor(behind, stream_descriptor(stream));
-		break;
-	default:
-		if (behind->pending)
-			touch_descriptor(behind, stream_descriptor(stream));
-	}
-}
-
-static bool names_our_descriptor(const struct behind *behind, const struct passage *passage)
-{
-	const long *arg = passage->regs->arg;
-
-	switch ((int)passage->op) {
-	case OP_DUP2:
-	case OP_DUP3:
-	case OP_SYMLINKAT:
-		return descriptor_is_ours(behind, (int)arg[0]) ||
-		       descriptor_is_ours(behind, (int)arg[1]);
-	case OP_LINKAT:
-	case OP_RENAMEAT:
-	case OP_RENAMEAT2:
-		return descriptor_is_ours(behind, (int)arg[0]) ||
-		       descriptor_is_ours(behind, (int)arg[2]);
-	default:
-		return arg[0] >= 0 && arg[0] < INT_MAX && descriptor_is_ours(behind, (int)arg[0]);
-	}
-}
-
-/* At the other end of a FIFO or a device it is seen that somebody opens it. */
-static void open_tells(struct behind *behind, int fd, const char *path)
-{
-	struct statx statx;
-
-	if (behind->descriptors && path_statx(fd, path, 0, STATX_TYPE, &statx) == 0 &&
-	    !S_ISREG(statx.stx_mode) && !S_ISDIR(statx.stx_mode))
-		behind_forget(behind);
-}
-
-static void open_prepare(struct behind *behind, const struct passage *passage)
-{
-	const uint32_t changes = O_CREAT | O_TRUNC;
-	struct call call = {.op = passage->op};
-	struct spot *spot = &behind->spot;
-
-	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
-		behind_forget(behind);
-		return;
-	}
-	if (!(call.flags & O_DIRECTORY))
-		empties_end(behind);
-	if ((call.flags & O_ACCMODE) == O_RDONLY && !(call.flags & changes)) {
-		touch_path(behind, spot, call.fd, call.path, !(call.flags & O_NOFOLLOW));
-	} else {
-		queue_wait_all(behind);
-		if ((call.flags & O_TMPFILE) == O_TMPFILE ||
-		    !spot_read(behind, spot, call.fd, call.path))
-			behind_forget(behind);
-		else if (spot->dir && strlen(spot->name) <= NAME_MAX)
-			names_add(spot->dir, spot->name);
-	}
-	if (!(call.flags & (O_PATH | O_DIRECTORY)))
-		open_tells(behind, call.fd, call.path);
-}
-
-/* Names that are made by others than this module's commands count as used. */
-static void make_prepare(struct behind *behind, const struct passage *passage)
-{
-	const long *arg = passage->regs->arg;
-	bool at = passage->op == OP_MKNODAT || passage->op == OP_MKFIFOAT;
-	struct spot *spot = &behind->spot;
-
-	queue_wait_all(behind);
-	empties_end(behind);
-	if (passage->op == OP_XMKNOD || passage->op == OP_XMKNODAT ||
-	    !spot_read(behind, spot, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at])))
-		behind_forget(behind);
-	else if (spot->dir && strlen(spot->name) <= NAME_MAX)
-		names_add(spot->dir, spot->name);
-	if (passage->op == OP_FOPEN)
-		open_tells(behind, AT_FDCWD, PATH(arg[0]));
-}
-
-static bool command_prepare(struct behind *behind, const struct passage *passage)
-{
-	struct call call = {.op = passage->op};
-
-	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
-		behind_forget(behind);
-		return false;
-	}
-	switch ((int)call.opcode) {
-	case OPCODE_LINKAT:
-		empties_end(behind);
-		return links_command(behind, passage, &call);
-	case OPCODE_MKDIRAT:
-	case OPCODE_SYMLINKAT:
-	case OPCODE_RENAMEAT:
-		empties_end(behind);
-		return makes_command(behind, passage, &call);
-	case OPCODE_UNLINKAT:
-		return empties_command(behind, passage, &call);
-	default:
-		behind_forget(behind);
-		return false;
-	}
-}
-
-static void ask_prepare(struct behind *behind, const struct passage *passage)
-{
-	const long *arg = passage->regs->arg;
-	bool at = passage->op == OP_FACCESSAT || passage->op == OP_READLINKAT ||
-		  passage->op == OP_READLINKAT_CHK;
-
-	empties_end(behind);
-	touch_path(behind, &behind->spot, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at]), true);
-}
-
-/* True if PASSAGE was acknowledged or made. */
-static bool act(struct behind *behind, const struct passage *passage)
-{
-	const long *arg = passage->regs->arg;
-
-	if (names_our_descriptor(behind, passage))
-		behind_forget(behind);
-	switch (fence_of(passage->op)) {
-	case FENCE_NONE:
-		return false;
-	case FENCE_STAT:
-		touch_question(behind, passage);
-		return false;
-	case FENCE_ASK:
-		ask_prepare(behind, passage);
-		return false;
-	case FENCE_OPEN:
-		open_prepare(behind, passage);
-		return false;
-	case FENCE_OPENDIR:
-		touch_path(behind, &behind->spot, AT_FDCWD, PATH(arg[0]), true);
-		return false;
-	case FENCE_STREAM:
-		stream_prepare(behind, passage);
-		return false;
-	case FENCE_CLOSE:
-		close_prepare(behind, (int)arg[0]);
-		return false;
-	case FENCE_COPY:
-		close_prepare(behind, (int)arg[1]);
-		return false;
-	case FENCE_READ:
-		empties_end(behind);
-		if (!descriptor_is((int)arg[0], S_IFREG))
-			behind_forget(behind);
-		return false;
-	case FENCE_WRITE:
-		empties_end(behind);
-		behind->space_left = 0;
-		if (descriptor_is((int)arg[0], S_IFREG))
-			queue_wait_all(behind);
-		else
-			behind_forget(behind);
-		return false;
-	case FENCE_COMMAND:
-		return command_prepare(behind, passage);
-	case FENCE_ATTRIBUTE:
-		empties_end(behind);
-		return attributes_command(behind, passage);
-	case FENCE_MAKE:
-		make_prepare(behind, passage);
-		return false;
-	case FENCE_COUNT:
-		queue_wait_all(behind);
-		return false;
-	case FENCE_ALL:
-		queue_wait_all(behind);
-		empties_end(behind);
-		return false;
-	case FENCE_OUTSIDE:
-		if (!(passage->op == OP_FCNTL && passage_fcntl_is_plain(passage->regs)) &&
-		    !(passage->op == OP_SYSCALL && passage_syscall_is_plain(passage->regs)))
-			behind_forget(behind);
-		return false;
-	}
-	return false;
-}
 
 /* From here on memory is shared with others, or commands come from several threads. */
 static bool ends_deferral(const struct passage *passage)
@@ -582,38 +295,6 @@ static bool refuses_outside(const struct passage *passage)
 	return refuses;
 }
 
-/* ---- is it removing that is done, or is a removal the start of some work? ---- */
-
-static bool removes_name(enum op op)
-{
-	return op == OP_UNLINK || op == OP_UNLINKAT || op == OP_RMDIR;
-}
-
-/* A call comes. Once may be a page fault or the machine; a program that works does so again. */
-static void worked_look(struct behind *behind)
-{
-	uint64_t since = behind->removed_ns;
-
-	behind->removed_ns = 0;
-	if (!since)
-		return;
-	if (clock_thread_ns() - since < WORK_NS) {
-		if (++behind->idled == IDLED_ENOUGH)
-			behind->worked = 0;
-		return;
-	}
-	behind->idled = 0;
-	if (++behind->worked > 1)
-		empties_end(behind);
-}
-
-/* A removal was made or acknowledged. */
-static void worked_begin(struct behind *behind, const struct passage *passage)
-{
-	if (behind->removes && removes_name(passage->op))
-		behind->removed_ns = clock_thread_ns();
-}
-
 bool behind_before(const struct passage *passage)
 {
 	struct behind *behind = behind_root();
@@ -642,7 +323,7 @@ bool behind_before(const struct passage *passage)
 	thread_enter(&held);
 	queue_make_room(behind);
 	worked_look(behind);
-	done = act(behind, passage) || lost_refuses(passage);
+	done = fence_pass(behind, passage) || lost_refuses(passage);
 	worked_begin(behind, passage);
 	thread_leave(&held);
 	if (ends_deferral(passage))
@@ -652,124 +333,16 @@ bool behind_before(const struct passage *passage)
 	return done;
 }
 
-/* ---- afterwards ---- */
-
-/* The program ran into numbers that are ours: it gets them. */
-static bool ran_out(struct behind *behind, const struct passage *passage)
-{
-	bool pointer = passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR ||
-		       passage->op == OP_FOPEN;
-
-	if (!behind->descriptors || errno != EMFILE)
-		return false;
-	return pointer ? *passage->value == 0 : (int)*passage->value == -1;
-}
-
-/* /proc names descriptors: ours go before the program has read a name. True if FD lies there. */
-static bool proc_opened(struct behind *behind, int fd)
-{
-	struct identity identity;
-
-	if (!descriptor_identify(fd, &identity) || identity.device != behind->proc_device)
-		return false;
-	behind_forget(behind);
-	return true;
-}
-
-static void handle_made(struct behind *behind, const struct passage *passage)
-{
-	long value = *passage->value;
-
-	if (passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR) {
-		int fd = value ? REAL(dirfd)((DIR *)value) : -1;
-
-		if (!value)
-			return;
-		if (proc_opened(behind, fd))
-			outside.given_up = true; /* or there is one more while it is read */
-		else
-			stream_opened(behind, (DIR *)value, fd);
-	} else if (fence_of(passage->op) == FENCE_OPEN && (int)value >= 0 && behind->descriptors) {
-		proc_opened(behind, (int)value);
-	}
-}
-
-static void handle_after(struct behind *behind, const struct passage *passage, bool done)
-{
-	if (!done)
-		*passage->value = passage_make(passage);
-	if (ran_out(behind, passage)) {
-		behind_forget(behind);
-		*passage->value = passage_make(passage);
-	}
-	handle_made(behind, passage);
-}
-
-static void readdir_after(struct behind *behind, const struct passage *passage, bool done)
-{
-	DIR *stream = (DIR *)passage->regs->arg[0];
-	int saved = errno, err = 0;
-
-	if (!done) {
-		errno = 0;
-		*passage->value = passage_make(passage);
-		err = errno;
-	}
-	if (!err)
-		errno = saved;
-	stream_gave(behind, stream, (const struct dirent *)*passage->value,
-		    !*passage->value && !err);
-}
-
-static void stat_after(struct behind *behind, const struct passage *passage, bool done)
-{
-	if (!done)
-		*passage->value = passage_make(passage);
-	while (touch_answer(behind, passage))
-		*passage->value = passage_make(passage);
-}
-
-/* True when PASSAGE was made here. */
-static bool after(struct behind *behind, const struct passage *passage, bool done)
-{
-	if (fence_of(passage->op) == FENCE_STAT)
-		stat_after(behind, passage, done);
-	else if (passage->op == OP_READDIR)
-		readdir_after(behind, passage, done);
-	else
-		handle_after(behind, passage, done);
-	return true;
-}
-
-static bool op_watched(enum op op)
-{
-	return fence_of(op) == FENCE_STAT || op == OP_READDIR ||
-	       (table_op_class(op) == CLASS_HANDLE && op != OP_CLOSE && op != OP_CLOSEDIR &&
-		fence_of(op) != FENCE_OUTSIDE) ||
-	       op == OP_FCNTL;
-}
-
-static bool concerns_after(const struct behind *behind, const struct passage *passage)
-{
-	if (!op_watched(passage->op))
-		return false;
-	if (fence_of(passage->op) == FENCE_STAT)
-		return behind->pending;
-	if (passage->op == OP_READDIR)
-		return stream_noted(behind, (DIR *)passage->regs->arg[0]);
-	return behind->descriptors || behind->removes;
-}
-
 bool behind_after(const struct passage *passage, bool done)
 {
 	struct behind *behind = behind_root();
 	struct signals_held held;
 
-	if (!behind || thread_self.depth || !concerns_after(behind, passage) ||
+	if (!behind || thread_self.depth || !outcome_matters(behind, passage) ||
 	    process_threaded() || !process_owns_memory())
 		return done;
 	thread_enter(&held);
-	done = after(behind, passage, done);
+	outcome_learn(behind, passage, done);
 	thread_leave(&held);
-	return done;
+	return true;
 }

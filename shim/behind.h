@@ -3,10 +3,14 @@
  * behind: acknowledges commands whose success is proven, and lets them run behind the
  * program's back, a chain for each directory (mode auto; DESIGN section 7).
  *
- *   behind.c         what each kind of call means here; when to go in and out
+ *   behind.c         the entries; when to go in and out
+ *   behind_sample.c  while out: how long a plain command waited
+ *   behind_fence.c   while in: what each kind of call does to what is pending and known
+ *   behind_outcome.c what is learned from a call when it is made
  *   behind_dirs.c    the directories known: private, being emptied; our descriptors of them
  *   behind_link.c    proofs of commands that make names: link, symlink, mkdir, rename
  *   behind_empty.c   proofs of commands that remove them: unlink, rmdir
+ *   behind_worked.c  removing, or work that begins with a removal
  *   behind_lost.c    what may not be destroyed because something failed late
  *   behind_attrs.c   times, owners, modes: what may be set later, and what has to wait
  *   behind_wanted.c  the ones set behind a directory's last pending command

@@ -20,6 +20,7 @@ enum {
 	BEHIND_SHOWN = 256,     /* bytes of a path that a late report shows */
 	BEHIND_ENDED = 256,     /* directories whose emptying has ended, remembered */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
+	COMMAND_SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that does so */
 };
 
 /* What may be acknowledged in a directory. */
@@ -204,6 +205,45 @@ uint64_t command_cost_ns(void);
 
 /* Everything is done, and nothing is known any more. */
 void behind_forget(struct behind *behind);
+
+/* Nothing is acknowledged in this process any more, once this call is made. */
+void behind_give_up(void);
+
+/* ---- behind_sample.c ---- */
+
+/* What a plain command tells of its storage. */
+struct sample {
+	uint64_t waited_ns; /* as far as that is known; else 0 */
+	bool slow;          /* it took long, with or without waiting */
+	bool network;       /* its storage waits by nature */
+};
+
+/* Makes PASSAGE, which is CALL, plainly and timed. */
+struct sample command_sample(const struct passage *passage, const struct call *call);
+
+/* ---- behind_fence.c ---- */
+
+/*
+ * PASSAGE is about to be made: what it could see or show is done, and what it ends is ended. True
+ * if it was acknowledged or made.
+ */
+bool fence_pass(struct behind *behind, const struct passage *passage);
+
+/* ---- behind_worked.c ---- */
+
+/* A call comes: did the program compute since its last removal? */
+void worked_look(struct behind *behind);
+
+/* PASSAGE was made or acknowledged: if it removes, that is looked at when the next call comes. */
+void worked_begin(struct behind *behind, const struct passage *passage);
+
+/* ---- behind_outcome.c ---- */
+
+/* Is there anything to learn from PASSAGE's outcome? */
+bool outcome_matters(const struct behind *behind, const struct passage *passage);
+
+/* Makes PASSAGE unless it is DONE, and learns from its outcome. */
+void outcome_learn(struct behind *behind, const struct passage *passage, bool done);
 
 /* ---- behind_dirs.c ---- */
 

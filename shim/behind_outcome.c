@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What only a call's outcome tells, so that it is made here: whether the file a question was
+ * about has commands pending, which entries a listing gave, which descriptor was opened, and
+ * that the program ran out of them because of ours.
+ */
+#include "behind_private.h"
+
+#include <errno.h>
+
+#include "fence.h"
+#include "real.h"
+
+/* The program ran into numbers that are ours: it gets them. */
+static bool ran_out(struct behind *behind, const struct passage *passage)
+{
+	bool pointer = passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR ||
+		       passage->op == OP_FOPEN;
+
+	if (!behind->descriptors || errno != EMFILE)
+		return false;
+	return pointer ? *passage->value == 0 : (int)*passage->value == -1;
+}
+
+/* /proc names descriptors: ours go before the program has read a name. True if FD lies there. */
+static bool proc_opened(struct behind *behind, int fd)
+{
+	struct identity identity;
+
+	if (!descriptor_identify(fd, &identity) || identity.device != behind->proc_device)
+		return false;
+	behind_forget(behind);
+	return true;
+}
+
+static void handle_made(struct behind *behind, const struct passage *passage)
+{
+	long value = *passage->value;
+
+	if (passage->op == OP_OPENDIR || passage->op == OP_FDOPENDIR) {
+		int fd = value ? REAL(dirfd)((DIR *)value) : -1;
+
+		if (!value)
+			return;
+		if (proc_opened(behind, fd))
+			behind_give_up(); /* or there is one more while it is read */
+		else
+			stream_opened(behind, (DIR *)value, fd);
+	} else if (fence_of(passage->op) == FENCE_OPEN && (int)value >= 0 && behind->descriptors) {
+		proc_opened(behind, (int)value);
+	}
+}
+
+static void handle_learn(struct behind *behind, const struct passage *passage, bool done)
+{
+	if (!done)
+		*passage->value = passage_make(passage);
+	if (ran_out(behind, passage)) {
+		behind_forget(behind);
+		*passage->value = passage_make(passage);
+	}
+	handle_made(behind, passage);
+}
+
+static void readdir_learn(struct behind *behind, const struct passage *passage, bool done)
+{
+	DIR *stream = (DIR *)passage->regs->arg[0];
+	int saved = errno, err = 0;
+
+	if (!done) {
+		errno = 0;
+		*passage->value = passage_make(passage);
+		err = errno;
+	}
+	if (!err)
+		errno = saved;
+	stream_gave(behind, stream, (const struct dirent *)*passage->value,
+		    !*passage->value && !err);
+}
+
+static void stat_learn(struct behind *behind, const struct passage *passage, bool done)
+{
+	if (!done)
+		*passage->value = passage_make(passage);
+	while (touch_answer(behind, passage))
+		*passage->value = passage_make(passage);
+}
+
+static bool op_watched(enum op op)
+{
+	return fence_of(op) == FENCE_STAT || op == OP_READDIR ||
+	       (table_op_class(op) == CLASS_HANDLE && op != OP_CLOSE && op != OP_CLOSEDIR &&
+		fence_of(op) != FENCE_OUTSIDE) ||
+	       op == OP_FCNTL;
+}
+
+bool outcome_matters(const struct behind *behind, const struct passage *passage)
+{
+	if (!op_watched(passage->op))
+		return false;
+	if (fence_of(passage->op) == FENCE_STAT)
+		return behind->pending;
+	if (passage->op == OP_READDIR)
+		return stream_noted(behind, (DIR *)passage->regs->arg[0]);
+	return behind->descriptors || behind->removes;
+}
+
+void outcome_learn(struct behind *behind, const struct passage *passage, bool done)
+{
+	if (fence_of(passage->op) == FENCE_STAT)
+		stat_learn(behind, passage, done);
+	else if (passage->op == OP_READDIR)
+		readdir_learn(behind, passage, done);
+	else
+		handle_learn(behind, passage, done);
+}
