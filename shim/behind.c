@@ -126,6 +126,7 @@ static bool root_make(void)
 	if (!root)
 		return false;
 	root->magic = BEHIND_MAGIC;
+	root->failed = lost_any(); /* in the parent: a removal put off here would be its file's last */
 	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
 		root->proc_device = proc.device;
 	flight_receive(FLIGHT_COMMAND, command_done);

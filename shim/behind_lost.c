@@ -3,8 +3,8 @@
  * Destruction waits for proof in the result. A link or rename that failed late left its file with
  * the names it had before; the program, which was told that there is another one now, may go on to
  * take the old one away: link(tmp, final), unlink(tmp). So the file's last name is not removed,
- * replaced or truncated by this process or its children any more: such a call fails with what the
- * link failed with.
+ * replaced, truncated or opened as if it were new by this process or its children any more: such a
+ * call fails with what the link failed with.
  */
 #include "behind_private.h"
 
@@ -30,9 +30,14 @@ void lost_note(const struct identity *inode, int err)
 	lost.files[lost.count++].err = err;
 }
 
+bool lost_any(void)
+{
+	return lost.count > 0;
+}
+
 bool lost_needs(enum op op)
 {
-	if (!lost.count)
+	if (!lost_any())
 		return false;
 	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest destroy nothing */
 	switch ((int)op) {
@@ -44,25 +49,47 @@ bool lost_needs(enum op op)
 	case OP_RENAMEAT2:
 	case OP_OPEN:
 	case OP_OPENAT:
+	case OP_OPEN_2:
+	case OP_OPENAT_2:
 	case OP_CREAT:
 	case OP_FOPEN:
+	case OP_FREOPEN:
+	case OP_TRUNCATE:
+	case OP_FTRUNCATE:
 		return true;
 	default:
 		return false;
 	}
 }
 
-/* What the failure of the file at PATH was; 0: of this one nothing failed. */
+/* What the failure of that file was; 0: of this one nothing failed. */
+static int inode_lost(const struct identity *inode)
+{
+	for (unsigned i = 0; i < lost.count; i++)
+		if (identity_same(&lost.files[i].inode, inode))
+			return lost.files[i].err;
+	return 0;
+}
+
 static int path_lost(int fd, const char *path, int flags)
 {
 	struct identity identity;
 
-	if (!path_identify(fd, path, flags, &identity))
-		return 0;
-	for (unsigned i = 0; i < lost.count; i++)
-		if (identity_same(&lost.files[i].inode, &identity))
-			return lost.files[i].err;
-	return 0;
+	return path_identify(fd, path, flags, &identity) ? inode_lost(&identity) : 0;
+}
+
+static int descriptor_lost(int fd)
+{
+	struct identity identity;
+
+	return descriptor_identify(fd, &identity) ? inode_lost(&identity) : 0;
+}
+
+/* What was renamed is not there any more as far as the program knows, and it begins a new one. */
+static bool opens_anew(uint32_t flags)
+{
+	return flags & O_TRUNC ||
+	       (flags & O_CREAT && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_APPEND));
 }
 
 static int call_lost(const struct call *call)
@@ -73,31 +100,42 @@ static int call_lost(const struct call *call)
 	case OPCODE_RENAMEAT:
 		return path_lost(call->fd2, call->path2, AT_SYMLINK_NOFOLLOW);
 	case OPCODE_OPENAT:
-		return call->flags & O_TRUNC ? path_lost(call->fd, call->path, 0) : 0;
+		return opens_anew(call->flags) ? path_lost(call->fd, call->path, 0) : 0;
+	case OPCODE_FTRUNCATE:
+		return descriptor_lost(call->fd);
 	default:
 		return 0;
 	}
 }
 
-bool lost_refuses(const struct passage *passage)
+static bool stream_anew(const char *mode)
+{
+	char text[PATH_MAX];
+
+	return path_read(mode, text) && text[0] == 'w';
+}
+
+static int passage_lost(const struct passage *passage)
 {
 	const long *arg = passage->regs->arg;
 	struct call call = {.op = passage->op};
-	char mode[PATH_MAX];
-	int err = 0;
 
-	if (!lost_needs(passage->op))
-		return false;
-	if (passage->op == OP_FOPEN)
-		err = path_read((const char *)arg[1], mode) && mode[0] == 'w'
-			      ? path_lost(AT_FDCWD, PATH(arg[0]), 0)
-			      : 0;
-	else if (over_marshal(passage->op, &call, arg) == REASON_NONE)
-		err = call_lost(&call);
+	if (passage->op == OP_FOPEN || passage->op == OP_FREOPEN)
+		return stream_anew((const char *)arg[1]) ? path_lost(AT_FDCWD, PATH(arg[0]), 0) : 0;
+	if (passage->op == OP_TRUNCATE)
+		return path_lost(AT_FDCWD, PATH(arg[0]), 0);
+	return over_marshal(passage->op, &call, arg) == REASON_NONE ? call_lost(&call) : 0;
+}
+
+bool lost_refuses(const struct passage *passage)
+{
+	bool pointer = passage->op == OP_FOPEN || passage->op == OP_FREOPEN;
+	int err = lost_needs(passage->op) ? passage_lost(passage) : 0;
+
 	if (!err)
 		return false;
 	errno = err;
-	*passage->value = passage->op == OP_FOPEN ? 0 : -1;
+	*passage->value = pointer ? 0 : -1;
 	*passage->reason = REASON_FAILED;
 	return true;
 }

@@ -298,6 +298,9 @@ bool stream_noted(const struct behind *behind, DIR *stream);
 /* What would have given INODE another name failed late with ERR. */
 void lost_note(const struct identity *inode, int err);
 
+/* Did anything, in this process or the one it was forked from? */
+bool lost_any(void);
+
 /* Is OP of interest because of that? */
 bool lost_needs(enum op op);
 

@@ -2,8 +2,9 @@
  *
  * losing: small programs that would lose something if a command they were told is done were not.
  *
- *   losing WAY DIRECTORY COUNT     files tN of a new DIRECTORY get a second name and lose the first;
- *                                  each "content N" has to be somewhere afterwards
+ *   losing two KIND END DIRECTORY COUNT
+ *                                  files tN of a new DIRECTORY get a second name (KIND is link or
+ *                                  rename), and where that went well END is done to the first
  *   losing queue DIRECTORY WORK    takes jobs (names) out of DIRECTORY by unlink; prints whose
  *                                  unlink said 0; WORK is file, pipe, compute or nothing
  *   losing snapshot FROM TO        links all files of FROM into a new directory TO, then TO/state
@@ -70,41 +71,73 @@ static bool file_make(const char *path, const char *what, int number)
 
 /* ---- two names ---- */
 
-/* What has two names by now loses the first one. */
-static int first_name_end(const char *way, const char *tmp, const char *other)
+static int closed(int fd)
 {
-	int fd;
+	return fd < 0 ? -1 : close(fd);
+}
 
-	if (!strcmp(way, "remove"))
+static int stream_closed(FILE *stream)
+{
+	return stream ? fclose(stream) : -1;
+}
+
+/* Also from -D_FORTIFY_SOURCE, where the flags are no constant. */
+extern int __open_2(const char *path, int flags);
+
+/* The contents of PATH go, which is open as FD. */
+static int contents_end(const char *end, const char *path, int fd)
+{
+	if (!strcmp(end, "open"))
+		return closed(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+	if (!strcmp(end, "open_2"))
+		return closed(__open_2(path, O_WRONLY | O_TRUNC));
+	if (!strcmp(end, "creat"))
+		return closed(creat(path, 0600));
+	if (!strcmp(end, "truncate"))
+		return truncate(path, 0);
+	if (!strcmp(end, "ftruncate"))
+		return ftruncate(fd, 0);
+	fd = open(path, O_WRONLY | O_CREAT, 0600); /* overwrite */
+	return fd < 0 || write(fd, "something else", 14) != 14 ? -1 : close(fd);
+}
+
+static bool after_all(const char *end)
+{
+	return !strcmp(end, "after") || !strcmp(end, "child") || !strcmp(end, "remove") ||
+	       !strcmp(end, "fopen") || !strcmp(end, "freopen");
+}
+
+/* What has two names by now loses the first one, or what is in it. */
+static int first_name_end(const char *end, const char *tmp, const char *other, int fd)
+{
+	if (!strcmp(end, "remove"))
 		return remove(tmp);
-	if (!strcmp(way, "replace"))
+	if (!strcmp(end, "replace"))
 		return rename(other, tmp);
-	if (!strcmp(way, "truncate")) {
-		fd = open(tmp, O_WRONLY | O_TRUNC);
-		return fd < 0 ? -1 : close(fd);
-	}
-	return unlinkat(AT_FDCWD, tmp, 0);
+	if (!strcmp(end, "fopen"))
+		return stream_closed(fopen(tmp, "w"));
+	if (!strcmp(end, "freopen"))
+		return stream_closed(freopen(tmp, "w", fopen("/dev/null", "r")));
+	if (!strcmp(end, "unlink") || !strcmp(end, "across") || after_all(end))
+		return unlinkat(AT_FDCWD, tmp, 0);
+	return contents_end(end, tmp, fd);
 }
 
-static int second_name_begin(const char *way, const char *tmp, const char *final)
+static int second_name_begin(const char *kind, const char *tmp, const char *final)
 {
-	return !strcmp(way, "renamed") || !strcmp(way, "truncate") ? rename(tmp, final) : link(tmp, final);
-}
-
-static bool begins_again(const char *way)
-{
-	return !strcmp(way, "renamed");
+	return !strcmp(kind, "rename") ? rename(tmp, final) : link(tmp, final);
 }
 
 /*
- * unlink, remove, replace: the first name goes right after the second has come. across: into
- * another directory. after: all first names go when all second ones have come. renamed: a new file
- * takes the first name. truncate: its contents go.
+ * unlink, replace: the first name goes right after the second has come. across: into another
+ * directory. after, child: all first names go when all second ones have come, in a child. The rest:
+ * what the first name leads to is opened, truncated or written over. Behind remove, fopen and freopen
+ * nothing is put off any more, so they come when all is done too.
  */
-static int two_names(const char *way, const char *directory, int count)
+static int two_names(const char *kind, const char *end, const char *directory, int count)
 {
 	char elsewhere[PATH_ROOM + 8];
-	bool after = !strcmp(way, "after"), second[NAMES_MOST] = {false};
+	bool after = after_all(end), second[NAMES_MOST] = {false};
 
 	snprintf(elsewhere, sizeof(elsewhere), "%s.other", directory);
 	if (mkdir(directory, 0700) != 0 || mkdir(elsewhere, 0700) != 0)
@@ -115,23 +148,19 @@ static int two_names(const char *way, const char *directory, int count)
 			return 2;
 	for (int i = 0; i < count; i++) {
 		const char *tmp = name_of(0, directory, 't', i);
-		const char *final = name_of(1, strcmp(way, "across") ? directory : elsewhere, 'f', i);
+		const char *final = name_of(1, strcmp(end, "across") ? directory : elsewhere, 'f', i);
+		int fd = open(tmp, O_RDWR);
 
-		if (second_name_begin(way, tmp, final) != 0)
-			continue; /* the program knows, and keeps the first */
-		second[i] = true;
-		if (begins_again(way)) {
-			int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-			if (fd >= 0)
-				close(fd);
-		} else if (!after) {
-			first_name_end(way, tmp, name_of(2, directory, 'o', i));
-		}
+		second[i] = second_name_begin(kind, tmp, final) == 0;
+		if (second[i] && !after) /* else the program knows, and keeps the first */
+			first_name_end(end, tmp, name_of(2, directory, 'o', i), fd);
+		close(fd);
 	}
+	if (!strcmp(end, "child") && fork() > 0)
+		return wait(NULL) < 0;
 	for (int i = 0; after && i < count; i++)
 		if (second[i])
-			first_name_end(way, name_of(0, directory, 't', i), NULL);
+			first_name_end(end, name_of(0, directory, 't', i), NULL, -1);
 	return 0;
 }
 
@@ -306,6 +335,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 5 && !strcmp(argv[1], "kill"))
 		return kill_after(argv);
+	if (argc == 6 && !strcmp(argv[1], "two"))
+		return two_names(argv[2], argv[3], argv[4], atoi(argv[5]));
 	if (argc != 4)
 		return 2;
 	if (!strcmp(argv[1], "queue"))
@@ -314,7 +345,5 @@ int main(int argc, char **argv)
 		return snapshot(argv[2], argv[3]);
 	if (!strcmp(argv[1], "many"))
 		return many(argv[2], argv[3]);
-	if (!strcmp(argv[1], "handler"))
-		return handler(argv[2], argv[3]);
-	return two_names(argv[1], argv[2], atoi(argv[3]));
+	return handler(argv[2], argv[3]);
 }
