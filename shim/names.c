@@ -11,12 +11,57 @@
 #include "process.h"
 #include "sys.h"
 
-/* What kind of file system a device number is. */
-enum fs_kind {
-	FS_UNKNOWN,
-	FS_LOCAL,    /* nothing is left to do when close returns */
-	FS_FLUSHING, /* has a flush step, or may: a worker's close ends after its completion */
-	FS_PSEUDO,   /* "regular" files that block, or answer by who asks (/proc, tracefs, ...) */
+/* What is to be known of a file system's type. */
+enum {
+	FS_CLOSES = 1 << 0,    /* nothing is left to do when close returns; else there may be a flush
+				* step, with which a worker's close ends after its completion */
+	FS_PSEUDO = 1 << 1,    /* "regular" files that block, or answer by who asks */
+	FS_NETWORK = 1 << 2,   /* waits by nature: for a network, a daemon */
+	FS_IN_MEMORY = 1 << 3, /* keeps nothing beyond a reboot */
+	FS_LOG_EACH = 1 << 4,  /* a log for each file: fsyncs in a group take longer (Linux 6.18) */
+	FS_ALIKE = 1 << 5,     /* an fsync is the same by whichever descriptor of a file */
+	FS_KNOWN = 1 << 6,     /* of a device that is remembered */
+	FS_BITS = 7,
+};
+
+static const struct {
+	unsigned long type; /* as statfs(2) has it */
+	unsigned traits;
+} fs_types[] = {
+	{EXT4_SUPER_MAGIC, FS_CLOSES | FS_ALIKE},
+	{XFS_SUPER_MAGIC, FS_CLOSES | FS_ALIKE},
+	{BTRFS_SUPER_MAGIC, FS_CLOSES | FS_ALIKE | FS_LOG_EACH},
+	{F2FS_SUPER_MAGIC, FS_CLOSES | FS_ALIKE},
+	{TMPFS_MAGIC, FS_CLOSES | FS_ALIKE | FS_IN_MEMORY},
+	{RAMFS_MAGIC, FS_IN_MEMORY},
+	{FUSE_SUPER_MAGIC, FS_NETWORK | FS_ALIKE},
+	{NFS_SUPER_MAGIC, FS_NETWORK},
+	{SMB_SUPER_MAGIC, FS_NETWORK},
+	{CIFS_SUPER_MAGIC, FS_NETWORK},
+	{SMB2_SUPER_MAGIC, FS_NETWORK},
+	{CEPH_SUPER_MAGIC, FS_NETWORK},
+	{V9FS_MAGIC, FS_NETWORK},
+	{AFS_SUPER_MAGIC, FS_NETWORK},
+	{CODA_SUPER_MAGIC, FS_NETWORK},
+	{PROC_SUPER_MAGIC, FS_PSEUDO},
+	{SYSFS_MAGIC, FS_PSEUDO},
+	{DEBUGFS_MAGIC, FS_PSEUDO},
+	{TRACEFS_MAGIC, FS_PSEUDO},
+	{SECURITYFS_MAGIC, FS_PSEUDO},
+	{SELINUX_MAGIC, FS_PSEUDO},
+	{CGROUP_SUPER_MAGIC, FS_PSEUDO},
+	{CGROUP2_SUPER_MAGIC, FS_PSEUDO},
+	{DEVPTS_SUPER_MAGIC, FS_PSEUDO},
+	{BPF_FS_MAGIC, FS_PSEUDO},
+	{NSFS_MAGIC, FS_PSEUDO},
+	{PIPEFS_MAGIC, FS_PSEUDO},
+	{SOCKFS_MAGIC, FS_PSEUDO},
+	{ANON_INODE_FS_MAGIC, FS_PSEUDO},
+	{BINFMTFS_MAGIC, FS_PSEUDO},
+	{EFIVARFS_MAGIC, FS_PSEUDO},
+	{PSTOREFS_MAGIC, FS_PSEUDO},
+	{HUGETLBFS_MAGIC, FS_PSEUDO},
+	{0, FS_PSEUDO}, /* it could not be told */
 };
 
 enum {
@@ -24,9 +69,8 @@ enum {
 	DESCRIPTORS = 1024, /* remembered; higher ones count as unknown */
 };
 
-static struct device {
-	uint64_t number_and_kind; /* device number << 2 | kind; one word, so that it is never torn */
-} devices[DEVICES];
+/* Device number << FS_BITS | traits | FS_KNOWN: one word, so that it is never torn. */
+static uint64_t devices[DEVICES];
 static unsigned devices_used;
 
 /* A descriptor is its opener's own while its generation is the current one. */
@@ -41,89 +85,64 @@ static unsigned long fs_type(int fd)
 	return sys(SYS_fstatfs, fd, &statfs) == 0 ? (unsigned long)statfs.f_type : 0;
 }
 
-static enum fs_kind fs_kind_of_type(unsigned long type)
+static unsigned fs_traits(unsigned long type)
 {
-	switch (type) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-	case F2FS_SUPER_MAGIC:
-		return FS_LOCAL;
-	case PROC_SUPER_MAGIC:
-	case SYSFS_MAGIC:
-	case DEBUGFS_MAGIC:
-	case TRACEFS_MAGIC:
-	case SECURITYFS_MAGIC:
-	case SELINUX_MAGIC:
-	case CGROUP_SUPER_MAGIC:
-	case CGROUP2_SUPER_MAGIC:
-	case DEVPTS_SUPER_MAGIC:
-	case BPF_FS_MAGIC:
-	case NSFS_MAGIC:
-	case PIPEFS_MAGIC:
-	case SOCKFS_MAGIC:
-	case ANON_INODE_FS_MAGIC:
-	case BINFMTFS_MAGIC:
-	case EFIVARFS_MAGIC:
-	case PSTOREFS_MAGIC:
-	case HUGETLBFS_MAGIC:
-	case 0: /* it could not be told */
-		return FS_PSEUDO;
-	default:
-		return FS_FLUSHING;
-	}
+	for (unsigned i = 0; i < sizeof(fs_types) / sizeof(*fs_types); i++)
+		if (fs_types[i].type == type)
+			return fs_types[i].traits;
+	return 0;
 }
 
-static enum fs_kind device_recall(uint64_t device)
+/* 0 where DEVICE is not remembered. */
+static unsigned device_recall(uint64_t device)
 {
 	for (unsigned i = 0; i < DEVICES; i++) {
-		uint64_t entry = __atomic_load_n(&devices[i].number_and_kind, __ATOMIC_RELAXED);
+		uint64_t entry = __atomic_load_n(&devices[i], __ATOMIC_RELAXED);
 
-		if (entry && entry >> 2 == device)
-			return (enum fs_kind)(entry & 3);
+		if (entry && entry >> FS_BITS == device)
+			return entry & ((1 << FS_BITS) - 1);
 	}
-	return FS_UNKNOWN;
+	return 0;
 }
 
 /* A device number without a driver behind it goes to the next who mounts something. */
-static void device_keep(uint64_t device, enum fs_kind kind)
+static void device_keep(uint64_t device, unsigned traits)
 {
 	unsigned slot;
 
 	if (major(device) == 0)
 		return;
 	slot = __atomic_fetch_add(&devices_used, 1, __ATOMIC_RELAXED) % DEVICES;
-	__atomic_store_n(&devices[slot].number_and_kind, device << 2 | kind, __ATOMIC_RELAXED);
+	__atomic_store_n(&devices[slot], device << FS_BITS | traits | FS_KNOWN, __ATOMIC_RELAXED);
 }
 
-static enum fs_kind device_learn(uint64_t device, unsigned long type)
+static unsigned device_learn(uint64_t device, unsigned long type)
 {
-	enum fs_kind kind = fs_kind_of_type(type);
+	unsigned traits = fs_traits(type);
 
 	if (type)
-		device_keep(device, kind);
-	return kind;
+		device_keep(device, traits);
+	return traits;
 }
 
-static enum fs_kind fs_kind_of_descriptor(uint64_t device, int fd)
+static unsigned device_traits(uint64_t device, int fd)
 {
-	enum fs_kind kind = device_recall(device);
+	unsigned traits = device_recall(device);
 
-	return kind != FS_UNKNOWN ? kind : device_learn(device, fs_type(fd));
+	return traits ? traits : device_learn(device, fs_type(fd));
 }
 
-static enum reason descriptor_check(int fd, bool directory_too, bool must_be_local)
+static enum reason descriptor_check(int fd, bool directory_too, bool must_close)
 {
 	struct stat stat;
-	enum fs_kind kind;
+	unsigned traits;
 
 	if (sys(SYS_fstat, fd, &stat) != 0)
 		return REASON_TARGET;
 	if (!S_ISREG(stat.st_mode) && !(directory_too && S_ISDIR(stat.st_mode)))
 		return REASON_TARGET;
-	kind = fs_kind_of_descriptor(stat.st_dev, fd);
-	if (kind == FS_PSEUDO || (must_be_local && kind != FS_LOCAL))
+	traits = device_traits(stat.st_dev, fd);
+	if (traits & FS_PSEUDO || (must_close && !(traits & FS_CLOSES)))
 		return REASON_TARGET;
 	return REASON_NONE;
 }
@@ -163,12 +182,12 @@ static unsigned long fs_type_of_path(uint64_t device, const struct call *call)
 	return fs_type(call->fd);
 }
 
-static enum fs_kind fs_kind_of_path(const struct statx *statx, const struct call *call)
+static unsigned path_traits(const struct statx *statx, const struct call *call)
 {
 	uint64_t device = makedev(statx->stx_dev_major, statx->stx_dev_minor);
-	enum fs_kind kind = device_recall(device);
+	unsigned traits = device_recall(device);
 
-	return kind != FS_UNKNOWN ? kind : device_learn(device, fs_type_of_path(device, call));
+	return traits ? traits : device_learn(device, fs_type_of_path(device, call));
 }
 
 /*
@@ -186,58 +205,33 @@ static enum reason open_check(const struct call *call)
 		return REASON_NONE;
 	if (err || !(S_ISREG(statx.stx_mode) || S_ISDIR(statx.stx_mode)))
 		return REASON_TARGET;
-	return fs_kind_of_path(&statx, call) == FS_PSEUDO ? REASON_TARGET : REASON_NONE;
+	return path_traits(&statx, call) & FS_PSEUDO ? REASON_TARGET : REASON_NONE;
+}
+
+static unsigned fs_of(int fd)
+{
+	return fs_traits(fs_type(fd));
 }
 
 bool names_network(int fd)
 {
-	switch (fs_type(fd)) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case V9FS_MAGIC:
-	case AFS_SUPER_MAGIC:
-	case CODA_SUPER_MAGIC:
-	case FUSE_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	return fs_of(fd) & FS_NETWORK;
 }
 
 bool names_in_memory(int fd)
 {
-	unsigned long type = fs_type(fd);
-
-	return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
+	return fs_of(fd) & FS_IN_MEMORY;
 }
 
-/*
- * btrfs writes a log of its own for each file (measured on Linux 6.18: groups take longer), and
- * in tmpfs an fsync does nothing, however long a busy machine takes over it.
- */
+/* In memory an fsync does nothing, however long a busy machine takes over it. */
 bool names_shares_commits(int fd)
 {
-	unsigned long type = fs_type(fd);
-
-	return type && type != BTRFS_SUPER_MAGIC && type != TMPFS_MAGIC;
+	return !(fs_of(fd) & (FS_LOG_EACH | FS_IN_MEMORY | FS_PSEUDO));
 }
 
 bool names_alike(int fd)
 {
-	switch (fs_type(fd)) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case F2FS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-	case FUSE_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	return fs_of(fd) & FS_ALIKE;
 }
 
 enum reason names_guard(const struct call *call)

@@ -177,6 +177,21 @@ static void owners(void)
 	CHECK_EQ(guard_fd(GUARD_POSITION, copy), REASON_POSITION);
 }
 
+static void types_are_told(void)
+{
+	int ends[2], memory = memfd_create("file", 0), proc = open("/proc", O_RDONLY);
+
+	NEED(pipe(ends) == 0 && memory >= 0 && proc >= 0);
+	CHECK(names_in_memory(memory) && names_alike(memory));
+	CHECK(!names_network(memory) && !names_shares_commits(memory));
+	for (int i = 0; i < 3; i++) {
+		int fd = (const int[]){ends[0], proc, -1}[i];
+
+		CHECK(!names_in_memory(fd) && !names_alike(fd));
+		CHECK(!names_network(fd) && !names_shares_commits(fd));
+	}
+}
+
 /* A device number that was a tmpfs's is a procfs's next: the number alone says nothing. */
 static void numbers_come_back(void)
 {
@@ -217,6 +232,8 @@ int main(int argc, char **argv)
 	test("a path is if it leads to a file, a directory, or nothing yet", paths);
 	test("a path from a directory's descriptor too", paths_from_directories);
 	test("C2: a position is the opener's own until it may be shared", owners);
+	test("a type of file system is told, and nothing is said of one that cannot be",
+	     types_are_told);
 	test("a device number given to another file system is asked about anew", numbers_come_back);
 	return tests_end();
 }
