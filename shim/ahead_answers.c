@@ -32,13 +32,19 @@ static struct answer *answer_free(struct ahead *ahead)
 	return NULL;
 }
 
+/* Its entry has none any more. */
+static void answer_detach(struct answer *answer)
+{
+	struct sweep *sweep = sweep_referred(&answer->of);
+
+	if (sweep)
+		sweep->entries[answer->entry].answer = 0;
+	answer->of.sweep = NULL;
+}
+
 static void answer_end(struct answer *answer)
 {
-	struct sweep *sweep = answer->sweep;
-
-	if (sweep && sweep->serial == answer->sweep_serial && answer->entry < sweep->count)
-		sweep->entries[answer->entry].answer = 0;
-	answer->sweep = NULL;
+	answer_detach(answer);
 	answer->state = ANSWER_FREE;
 }
 
@@ -47,11 +53,7 @@ static void answer_waste(struct ahead *ahead, struct answer *answer)
 	governor_wasted(&ahead->stat, 1);
 	stats_ring(RING_STAT_WASTED);
 	if (answer->state == ANSWER_FLYING) {
-		struct sweep *sweep = answer->sweep;
-
-		if (sweep && sweep->serial == answer->sweep_serial)
-			sweep->entries[answer->entry].answer = 0;
-		answer->sweep = NULL;
+		answer_detach(answer);
 		answer->orphan = true;
 	} else {
 		answer_end(answer);
@@ -61,7 +63,7 @@ static void answer_waste(struct ahead *ahead, struct answer *answer)
 /* What is not there, or not to be asked about, is not to be opened ahead either. */
 static void type_learn(const struct answer *answer)
 {
-	struct sweep_entry *entry = &answer->sweep->entries[answer->entry];
+	struct sweep_entry *entry = &answer->of.sweep->entries[answer->entry];
 
 	if (answer->result != 0) {
 		entry->fetched = true;
@@ -139,8 +141,7 @@ static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep 
 	answer->state = ANSWER_FLYING;
 	answer->orphan = answer->first = false;
 	answer->fd = fd;
-	answer->sweep = sweep;
-	answer->sweep_serial = sweep->serial;
+	answer->of = sweep_refer(sweep);
 	answer->entry = entry;
 	answer->epoch = ahead->epoch;
 	answer->asked_ns = clock_ns();
@@ -383,7 +384,7 @@ void answers_drop(struct ahead *ahead, const struct sweep *sweep)
 		struct answer *answer = &ahead->answers[i];
 
 		if (answer->state != ANSWER_FREE && !answer->orphan &&
-		    (!sweep || answer->sweep == sweep))
+		    (!sweep || answer->of.sweep == sweep))
 			answer_waste(ahead, answer);
 	}
 }

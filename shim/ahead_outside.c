@@ -231,7 +231,7 @@ static bool root_make(void)
 		root->habits[i] = (struct habit){.window = WINDOW_FIRST, .types = UINT32_MAX};
 	root->habit = root->habits;
 	root->listed_habit = NULL;
-	root->listed = NULL;
+	root->listed.sweep = NULL;
 	root->stat = outside.stat;
 	root->contents = outside.contents;
 	root->opened_stale = true;

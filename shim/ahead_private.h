@@ -41,8 +41,8 @@ struct answer {
 	int fd;      /* directory it was asked in */
 	int result;
 	uint32_t flags, mask; /* as it was asked */
-	uint32_t sweep_serial, entry;
-	struct sweep *sweep;
+	uint32_t entry;
+	struct sweep_ref of; /* whose entry that is; of none: an orphan's */
 	uint64_t epoch;    /* ahead->epoch when it was asked */
 	uint64_t asked_ns; /* when it was submitted */
 	uint64_t young_ns; /* it was obtained no earlier than this */
@@ -80,8 +80,7 @@ struct ahead {
 	struct habit habits[AHEAD_HABITS];
 	struct habit *habit;        /* the one of the last question; never null */
 	struct habit *listed_habit; /* of the last one in a directory the program listed; or null */
-	struct sweep *listed;       /* that directory, */
-	uint32_t listed_serial;     /* if it still is the same */
+	struct sweep_ref listed;    /* that directory */
 	uint64_t epoch; /* answers from before it are not served */
 	uint64_t last_reap_ns;
 	uint64_t handed_ns; /* when the last question was handed to the kernel */

@@ -171,10 +171,9 @@ static bool answer_serve(struct ahead *ahead, const struct call *call, struct an
 /* s/x, then d/x: the directory the program listed, if it has just come to the same name there. */
 static const struct sweep *pair_of(const struct ahead *ahead, const struct place *place)
 {
-	const struct sweep *listed = ahead->listed;
+	const struct sweep *listed = sweep_referred(&ahead->listed);
 
-	if (!listed || !listed->used || listed->serial != ahead->listed_serial ||
-	    listed->last == SWEEP_NONE ||
+	if (!listed || listed->last == SWEEP_NONE ||
 	    strcmp(sweep_name(listed, sweep_at(listed, listed->last)), place->name) != 0)
 		return NULL;
 	return listed;
@@ -218,8 +217,7 @@ static void listed_note(struct ahead *ahead, struct sweep *sweep)
 	if (sweep->own || sweep == ahead->operands)
 		return;
 	ahead->listed_habit = ahead->habit;
-	ahead->listed = sweep;
-	ahead->listed_serial = sweep->serial;
+	ahead->listed = sweep_refer(sweep);
 }
 
 /*

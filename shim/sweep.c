@@ -88,6 +88,18 @@ void sweep_begin(struct sweep *sweep, size_t *total)
 	sweep->last = sweep->fetch_last = SWEEP_NONE;
 }
 
+struct sweep_ref sweep_refer(struct sweep *sweep)
+{
+	return (struct sweep_ref){sweep, sweep->serial};
+}
+
+struct sweep *sweep_referred(const struct sweep_ref *ref)
+{
+	struct sweep *sweep = ref->sweep;
+
+	return sweep && sweep->used && sweep->serial == ref->serial ? sweep : NULL;
+}
+
 static uint32_t name_hash(const char *name, size_t length)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */

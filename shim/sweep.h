@@ -70,6 +70,17 @@ struct sweep {
 	uint32_t fetch_last, fetch_next, fetch_run; /* the same for contents */
 };
 
+/* Whoever remembers a sweep keeps this: it may end, and another take its place. */
+struct sweep_ref {
+	struct sweep *sweep;
+	uint32_t serial;
+};
+
+struct sweep_ref sweep_refer(struct sweep *sweep);
+
+/* The sweep if it is still the same, else null. */
+struct sweep *sweep_referred(const struct sweep_ref *ref);
+
 /* The one of SWEEPS that makes room for a new one. */
 struct sweep *sweep_oldest(struct sweep *sweeps);
 

@@ -163,16 +163,20 @@ static void memory_is_bounded(void)
 
 static void again_is_anew(void)
 {
-	uint32_t serial;
+	struct sweep_ref ref;
 
 	fill(300);
-	serial = sweep.serial;
+	ref = sweep_refer(&sweep);
+	CHECK(sweep_referred(&ref) == &sweep);
 	fill(2);
-	CHECK(sweep.serial != serial);
+	CHECK(!sweep_referred(&ref));
 	CHECK_EQ(sweep.count, 2);
 	CHECK_EQ(find("n2"), SWEEP_NONE);
 	CHECK_EQ(find("n1"), 1);
 	CHECK(!sweep.entries[1].asked);
+	ref = sweep_refer(&sweep);
+	sweep_end(&sweep);
+	CHECK(!sweep_referred(&ref));
 }
 
 static void listing_order(void)
