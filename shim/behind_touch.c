@@ -70,10 +70,10 @@ void touch_name(struct behind *behind, const struct spot *spot)
 		queue_wait_all(behind);
 		return;
 	}
-	if (!spot->dir)
-		return;
-	touch_doomed(behind, spot->dir);
-	touch_entry(behind, spot->dir, spot->name);
+	if (spot->dir)
+		touch_doomed(behind, spot->dir);
+	if (spot->dir) /* else it is gone by now, and its record with it */
+		touch_entry(behind, spot->dir, spot->name);
 }
 
 bool touch_inode(struct behind *behind, const struct identity *identity)

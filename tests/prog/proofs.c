@@ -944,6 +944,16 @@ PROOF(seen_by_removed_way, "slow")
 	tell("stat", links_of("E/sub/.."));
 }
 
+/* The wait is for the directory in which the name is looked for, so it is gone after that. */
+PROOF(seen_by_name_in_removed, "slow")
+{
+	empty_begin();
+	empty_rest();
+	SAY(unlink("E/sub/x"));
+	SAY(rmdir("E/sub"));
+	tell("stat", links_of("E/sub/x"));
+}
+
 /* ---- descriptors the program does not have (C8) ---- */
 
 enum {
