@@ -53,7 +53,7 @@ struct stored {
 	int fd; /* through which the fsync was made, or OURS */
 	int by; /* as of the candidate */
 	int result;
-	bool told; /* the failure, through another descriptor than this one's */
+	bool told; /* the failure, through another descriptor than this one's, by whomever */
 	bool said; /* it was reported late, because others may come for it */
 	struct shape shape;  /* when it was started */
 	char path[PATH_MAX]; /* of a failure; memory that is never touched otherwise */

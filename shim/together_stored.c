@@ -146,20 +146,20 @@ static bool descriptions_same(int fd, int other)
 /*
  * The kernel tells each description once. The one the fsync was made through has heard it
  * already, and one that was opened since never will. Another that is older hears it from the
- * kernel, by the call that was just made.
+ * kernel, by the call that was just made: then the program has been told, too.
  */
 int stored_tell_call(struct together *together, struct stored *stored, int fd, bool made)
 {
 	int err = -stored->result;
+	bool told;
 
 	if (stored->fd == OURS || descriptions_same(stored->fd, fd)) {
 		stored_take(together, stored);
 		return made ? err : 0;
 	}
-	if (!made || stored->told)
-		return 0;
+	told = stored->told;
 	stored->told = true;
-	return err;
+	return made && !told ? err : 0;
 }
 
 void stored_tell_all(struct together *together)

@@ -12,8 +12,10 @@
  *
  * syncs links DIRECTORY MARKS: links made in a new directory, with an fsync now and then.
  *
- * syncs errors DIRECTORY: files with two descriptors, each synced by both, twice; prints what
- * came of them, a line a file.
+ * syncs errors DIRECTORY ORDER: files with several descriptors, synced by each in ORDER; prints
+ * what came of them, a line a file.
+ *
+ * syncs older DIRECTORY: prints what two descriptors of each file are told of a failure.
  *
  * syncs few DIRECTORY: files of which the first four are synced. inherited: then all, by a child.
  * log: one is, often.
@@ -24,6 +26,7 @@
  * has to be told to the program, once, by an fsync of that inode.
  */
 #include <aio.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -550,12 +553,18 @@ static const char *sync_told(int fd)
 	return fsync(fd) == 0 ? "success" : strerrorname_np(errno);
 }
 
-/* The copies are as old as the first descriptors; a dup of those is the same to the kernel. */
-static void errors(const char *directory)
+/*
+ * Files with four descriptors; letters of ORDER say by which one all are synced next: the first,
+ * one that is as old, a dup of the first, one that is opened then. F is the first three files
+ * alone, with which the others are started; 3 where it is one of those that fails.
+ */
+static void errors(const char *directory, const char *order)
 {
-	static const char *told[FILES][6];
-	int dups[FILES];
+	enum { FIRST = 3, TIMES_MOST = 8, OTHER_STATUS = 3 };
+	static const char *told[FILES][TIMES_MOST];
+	int times = 0, dups[FILES];
 
+	close_range(3, ~0U, 0); /* so that numbers are in order */
 	begin(1, directory, "/dev/null");
 	for (int i = 0; i < FILES; i++) {
 		file_open(&files[i], O_CREAT);
@@ -563,17 +572,72 @@ static void errors(const char *directory)
 		dups[i] = dup(files[i].fd);
 		file_write(&files[i]);
 	}
-	for (int time = 0; time < 6; time += 3) {
-		for (int i = 0; i < FILES; i++)
-			told[i][time] = sync_told(files[i].fd);
-		for (int i = 0; i < FILES; i++)
-			told[i][time + 1] = sync_told(files[i].copy);
-		for (int i = 0; i < FILES; i++)
-			told[i][time + 2] = sync_told(dups[i]);
+	for (int i = 0; *order == 'F' && i < FIRST; i++)
+		if (fsync(files[i].fd) != 0)
+			exit(OTHER_STATUS);
+	for (order += *order == 'F'; *order && times < TIMES_MOST; order++, times++)
+		for (int i = 0; i < FILES; i++) {
+			int fd = *order == 'c'	 ? files[i].copy
+				 : *order == 'd' ? dups[i]
+				 : *order == 'n' ? open(files[i].name, O_RDWR)
+						 : files[i].fd;
+
+			told[i][times] = sync_told(fd);
+		}
+	for (int i = 0; i < FILES; i++)
+		for (int time = 0; time < times; time++)
+			printf("%s%s", told[i][time], time + 1 < times ? " " : "\n");
+}
+
+/* The files in the order the directory has them, one that the library knows. */
+static void in_listed_order(int order[FILES])
+{
+	DIR *list = opendir(".");
+	const struct dirent *entry;
+	int count = 0;
+
+	check(list != NULL, ".");
+	while ((entry = readdir(list)))
+		if (entry->d_name[0] == 'f' && count < FILES)
+			order[count++] = atoi(entry->d_name + 1);
+	closedir(list);
+}
+
+/*
+ * Files with two descriptors each, one of which is told of a failure and closed. Then some are
+ * opened again to be synced; and what have the descriptors heard that were there all the time?
+ */
+static void older(const char *directory)
+{
+	enum { REOPENED = 3, PAUSE_US = 20 * 1000 /* file times go by ticks of up to 10 ms */ };
+	const char *told[FILES][3];
+	int old[FILES], order[FILES];
+
+	close_range(3, ~0U, 0);
+	begin(1, directory, "/dev/null");
+	check(unlink("source") == 0, "source"); /* nobody would ask what became of it */
+	for (int i = 0; i < FILES; i++) {
+		old[i] = open(files[i].name, O_RDWR | O_CREAT, 0644);
+		check(old[i] >= 0 && write(old[i], data, SIZE) == SIZE, files[i].name);
+		file_open(&files[i], 0);
+		told[i][0] = sync_told(files[i].fd);
+		file_close(&files[i]);
+	}
+	in_listed_order(order);
+	usleep(PAUSE_US);
+	for (int i = 0; i < REOPENED; i++) {
+		int fd = open(files[order[i]].name, O_RDONLY);
+
+		check(fd >= 0 && fsync(fd) == 0 && close(fd) == 0, "fsync");
+	}
+	for (int i = 0; i < FILES; i++) {
+		int at = i % 2 ? FILES - 1 - i / 2 : i / 2; /* an order that shows none to come */
+
+		told[at][1] = sync_told(old[at]);
+		told[at][2] = sync_told(old[at]);
 	}
 	for (int i = 0; i < FILES; i++)
-		printf("%s %s %s, %s %s %s\n", told[i][0], told[i][1], told[i][2], told[i][3],
-		       told[i][4], told[i][5]);
+		printf("%s %s %s\n", told[i][0], told[i][1], told[i][2]);
 }
 
 /* The first files are synced, and nobody comes for what was started with them. */
@@ -775,8 +839,12 @@ int main(int argc, char **argv)
 		links(argv[2], argv[3]);
 		return 0;
 	}
-	if (argc == 3 && !strcmp(argv[1], "errors")) {
-		errors(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "errors")) {
+		errors(argv[2], argv[3]);
+		return 0;
+	}
+	if (argc == 3 && !strcmp(argv[1], "older")) {
+		older(argv[2]);
 		return 0;
 	}
 	if (argc == 3 && !strcmp(argv[1], "few")) {
@@ -797,6 +865,7 @@ int main(int argc, char **argv)
 		return verify();
 	}
 	fprintf(stderr, "usage: syncs run SEED DIRECTORY MARKS [cheat] | each DIRECTORY MARKS |\n"
-			"       syncs links DIRECTORY MARKS | errors|few|inherited|log DIRECTORY | check LOG MARKS\n");
+			"       syncs links DIRECTORY MARKS | errors DIRECTORY ORDER |\n"
+			"       syncs older|few|inherited|log DIRECTORY | check LOG MARKS\n");
 	return 2;
 }

@@ -6,47 +6,9 @@
 # locks, leases, who has a file open, tests/prog/together-contract.c is the witness.
 
 load ../common
+load ../together
 
-SYNCS=$PROG/syncs
 PROGRAMS=${USHIM_TEST_SYNCS:-24}
-
-setup() {
-    WORK=$BATS_TEST_TMPDIR
-    MARKS=$WORK/marks LOG=$WORK/log RECORD=$WORK/record
-    export USHIM_STALE_MS=60000 # however busy this machine is
-}
-
-teardown() {
-    unmount || umount -l "$WORK/slow"
-}
-
-# A ring's workers end behind the back of their process: the mount may be busy for a moment.
-unmount() {
-    for _ in {1..50}; do
-        mountpoint -q "$WORK/slow" || return 0
-        umount "$WORK/slow" 2>/dev/null && return
-        sleep 0.1
-    done
-    return 1
-}
-
-requires_slow() {
-    requires fuse
-    [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
-}
-
-# mounted OPTION...: storage in $WORK/slow, where fsync waits.
-mounted() {
-    mkdir -p "$WORK/back" "$WORK/slow"
-    "$BUILD/slowfs" --delay=0,fsync:200us "$@" "$WORK/back" "$WORK/slow"
-}
-
-# slow OPTION...: the same, with a log, and the kernel writes behind.
-slow() {
-    requires uring
-    requires_slow
-    mounted --writeback --log="$LOG" "$@"
-}
 
 # programs MODE FIRST COUNT [cheat]: so many random programs, one after another.
 programs() {
@@ -57,13 +19,6 @@ programs() {
             "$MARKS" "${@:4}" || fail "program $seed failed in $1"
         rm -r "$WORK/slow/${seed:?}"
     done
-}
-
-# in_play LEAST: so many fsyncs were started together, and so many the program came for.
-in_play() {
-    local sum
-    sum=$(grep -o '"grouped_used":[0-9]*' "$RECORD" | awk -F: '{ sum += $2 } END { print sum + 0 }')
-    [ "$sum" -ge "$1" ] || fail "only $sum fsyncs were started together"
 }
 
 # holds MODE FIRST COUNT LEAST: the storage had done what the programs were told.
@@ -167,61 +122,6 @@ EOF
         LD_PRELOAD=$WORK/liar.so "$SYNCS" run "$seed" "$WORK/slow/$seed" "$MARKS"
     done
     caught
-}
-
-# told MODE OPTION...: what became of fsyncs of a storage where something fails, a line a file.
-told() {
-    rm -rf "$WORK/back"
-    rm -f "$RECORD"
-    mounted "${@:2}"
-    USHIM_STATS=$RECORD shim_in "$1" "$SYNCS" errors "$WORK/slow" 2>&1 | sort
-    unmount
-}
-
-# told_the_same OPTION...: as plainly; which of the files it hits is the storage's to choose.
-told_the_same() {
-    local mode plain
-    plain=$(told off "$@")
-    [[ $plain == *E[IN]O* ]] || fail "nothing failed: $plain"
-    for mode in auto-forced strict-forced; do
-        [ "$(told "$mode" "$@")" = "$plain" ] || fail "in $mode other failures than $plain"
-        in_play 1
-    done
-}
-
-@test "C7: a failure is told once, by the program's own call" {
-    requires uring
-    requires_slow
-    told_the_same --fail=fsync:5:EIO
-    told_the_same --fail=fsync:3:ENOSPC
-    told_the_same --fail=fsync:9:EIO
-    told_the_same --fail=fsync:3+:EIO # the one that starts a group as well
-}
-
-@test "C7: to each open file once, where the failure is the kernel's to remember" {
-    requires uring
-    requires_slow
-    told_the_same --writeback --fail=write:6:EIO
-    told_the_same --writeback --fail=write:8:ENOSPC
-}
-
-@test "C6: a failure no call of the program collects is told late" {
-    requires uring
-    requires_slow
-    mounted --fail=fsync:5+:EIO
-    run shim_in auto-forced "$SYNCS" few "$WORK/slow"
-    echo "$output" >&2
-    [ "$status" -eq 1 ]
-    [[ $output == *"ushim: fsync '$WORK/slow/f"*"': Input/output error (reported late)"* ]]
-}
-
-@test "C6: nor is one lost that a child might have been told" {
-    requires uring
-    requires_slow
-    mounted --writeback --fail=write:9:EIO
-    run shim_in auto-forced "$SYNCS" inherited "$WORK/slow"
-    echo "$output" >&2
-    [[ $output == *EIO* || ${lines[0]} == *"(reported late)" ]] # before the child asks
 }
 
 # notices_nothing WHAT [grouped]: a program that looks closely (tests/prog/together-contract.c).
