@@ -6,9 +6,12 @@
 #include "together_private.h"
 
 #include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "check.h"
 
@@ -236,6 +239,35 @@ static void too_many_shared_files_rule_out_all(void)
 	CHECK_EQ(held_leave(together, 1), 0);
 }
 
+/* It can be told to write by a store, and what it wrote be found by a load. */
+static void a_ring_of_the_programs_own_rules_out_all(void)
+{
+	struct io_uring_params params = {0};
+	struct together *together = root_new();
+	long ring = syscall(SYS_io_uring_setup, 4, &params);
+	void *memory;
+
+	if (ring < 0)
+		skip("requires io_uring");
+	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)ring, IORING_OFF_SQ_RING);
+	NEED(memory != MAP_FAILED);
+	CHECK_EQ(held_leave(together, 1), 0);
+	NEED(munmap(memory, 4096) == 0);
+	CHECK_EQ(held_leave(together, 1), 1);
+}
+
+static void asynchronous_io_of_the_kernels_rules_out_all(void)
+{
+	struct together *together = root_new();
+	aio_context_t context = 0;
+
+	if (syscall(SYS_io_setup, 4, &context) != 0)
+		skip("requires io_setup");
+	CHECK_EQ(held_leave(together, 1), 0);
+	NEED(syscall(SYS_io_destroy, context) == 0);
+	CHECK_EQ(held_leave(together, 1), 1);
+}
+
 static void a_locked_file_is_not_opened(void)
 {
 	struct together *together = root_new();
@@ -302,6 +334,9 @@ int main(int argc, char **argv)
 	test("C7: a file that is mapped shared is left out", a_file_that_is_mapped_shared_is_left_out);
 	test("C7: memory shared with others rules out all", memory_shared_with_others_rules_out_all);
 	test("C7: too many shared files to know rule out all", too_many_shared_files_rule_out_all);
+	test("C7: a ring of the program's own rules out all", a_ring_of_the_programs_own_rules_out_all);
+	test("C7: the kernel's asynchronous I/O rules out all",
+	     asynchronous_io_of_the_kernels_rules_out_all);
 	test("C8: a locked file is not opened", a_locked_file_is_not_opened);
 	test("an unlocked one is", an_unlocked_file_is);
 	test("three descriptors at equal distances are an order", three_at_equal_distances_are_an_order);
