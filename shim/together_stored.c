@@ -194,7 +194,7 @@ static bool number_syncs(int fd)
 static bool stored_is_for(const struct together *together, const struct stored *stored, int fd)
 {
 	if (stored->state == STORED_OWED)
-		return true;
+		return number_syncs(fd);
 	return stored->state == STORED_READY &&
 	       (stored->fd == fd ||
 		(stored->fd == OURS && number_is_new(together, fd) && number_syncs(fd)));

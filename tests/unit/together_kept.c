@@ -249,6 +249,17 @@ static void what_is_owed_is_told_once_through_other_descriptors(void)
 	}
 }
 
+static void what_is_owed_is_not_for_what_cannot_sync(void)
+{
+	int place;
+
+	owe();
+	place = open("first", O_PATH);
+	NEED(place > 0);
+	CHECK(!stored_find(&root, place, &root.stored[0].shape));
+	CHECK(stored_find(&root, fds[0], &root.stored[0].shape) == &root.stored[0]);
+}
+
 /* ---- what stands for which fsync ---- */
 
 static void a_change_of_size_or_times_is_seen(void)
@@ -342,6 +353,8 @@ int main(int argc, char **argv)
 	test("C6: or its stream", what_is_owed_is_told_when_its_stream_is_closed);
 	test("C7: a failure is told once through other descriptors",
 	     what_is_owed_is_told_once_through_other_descriptors);
+	test("C7: a failure is not lost to a descriptor that cannot sync",
+	     what_is_owed_is_not_for_what_cannot_sync);
 	test("C7: no fsync stands for one behind a change of size or times",
 	     a_change_of_size_or_times_is_seen);
 	test("C7: an fdatasync does not stand for an fsync", an_fdatasync_is_no_fsync);
