@@ -30,6 +30,7 @@
 
 #define THREADS_DEFAULT 512
 #define THREADS_MAX 8192
+#define BACKGROUND_LEAST 64 /* or what the kernel asks in the background (RELEASE) is overtaken */
 #define TABLE_MOST 65536 /* descriptors room is made for at once: 512 KiB */
 
 /* A listing batch or an xattr value (64 KiB) and a log line, with room; 8 MiB times 512 is rude. */
@@ -306,9 +307,11 @@ static void want(struct fuse_conn_info *conn, unsigned bits, bool wanted)
 /* Every listing with attributes or none: FUSE_CAP_READDIRPLUS_AUTO makes it depend on usage. */
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
+	unsigned most = settings.threads > BACKGROUND_LEAST ? settings.threads : BACKGROUND_LEAST;
+
 	(void)userdata;
-	conn->max_background = settings.threads;
-	conn->congestion_threshold = settings.threads;
+	conn->max_background = most;
+	conn->congestion_threshold = most;
 	want(conn, FUSE_CAP_READDIRPLUS_AUTO, false);
 	want(conn, FUSE_CAP_READDIRPLUS, settings.readdirplus);
 	want(conn, FUSE_CAP_WRITEBACK_CACHE, settings.writeback);

@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Fsyncs started together: which are started at all, what they may stand for, and when the files
+# are let go that were opened for them.
+
+load ../common
+load ../together
+
+# Of files made before each program: what is synced through descriptors f[0], f[1], ... in order
+# brings the next along.
+OPENED='import os, sys
+os.closerange(3, 256)
+os.chdir(sys.argv[1])
+def opened(i): return os.open(f"f{i:02}", os.O_RDWR | os.O_CREAT)
+f = [opened(i) for i in range(24)]
+for file in f:
+    os.write(file, b"x" * 8192)
+'
+
+# Of files written and closed: each is opened again to be synced, by the same number, and in the
+# order the directory has them, which is one that the shim knows.
+REOPENED='import os, sys, time
+os.chdir(sys.argv[1])
+names = [name for name in os.listdir() if name[0] == "f"]
+def written(name):
+    file = os.open(name, os.O_WRONLY | os.O_CREAT)
+    os.write(file, b"x" * 8192)
+    os.close(file)
+def synced(name):
+    file = os.open(name, os.O_RDONLY)
+    os.fsync(file)
+    os.close(file)
+def wait(): time.sleep(0.02) # file times go by ticks of up to 10 ms
+'
+
+# python MODE PROGRAM: on the slow storage.
+python() {
+    USHIM_STATS=$RECORD shim_in "$1" timeout 60 python3 -c "$2" "$WORK/slow"
+}
+
+# synced NAME TIMES: by the storage, so often.
+synced() {
+    local times
+    times=$(grep -c " fsync $(stat -c %i "$WORK/back/$1") " "$LOG" || :)
+    [ "$times" -eq "$2" ] || fail "$1 was synced $times times instead of $2: $(grep ' fsync ' "$LOG")"
+}
+
+@test "C7: an fdatasync stands for no fsync" {
+    slow
+    requires python3
+    python auto-forced "$OPENED"'
+for file in f[:3]: os.fdatasync(file)
+os.fdatasync(f[4])
+os.fsync(f[6])'
+    synced f04 1
+    synced f06 2
+    in_play 1
+}
+
+@test "C7: nor when the next group has been one of fsyncs" {
+    slow
+    requires python3
+    python auto-forced "$OPENED"'
+for file in f[:3]: os.fdatasync(file)
+for file in f[20:23]: os.fsync(file)
+os.fsync(f[23])
+os.fsync(f[8])'
+    synced f23 1
+    synced f08 2
+    in_play 1
+}
+
+@test "a big file that nobody syncs is not dragged along by small ones" {
+    slow
+    requires python3
+    python auto-forced "$OPENED"'
+os.truncate(f[7], 1 << 20)
+for file in f[:4]: os.fsync(file)
+os._exit(0)'
+    synced f03 1
+    synced f06 1
+    synced f07 0
+    synced f08 1
+}
+
+# files: that the programs find there. The log begins when the storage has heard of the last close.
+files() {
+    local name
+    for name in f{00..23}; do
+        echo old >"$WORK/slow/$name"
+    done
+    until [ "$(grep -c ' release ' "$LOG")" -eq 24 ]; do
+        sleep 0.05
+    done
+    : >"$LOG"
+}
+
+@test "a program that syncs each file when it has written it has nothing started ahead" {
+    slow
+    requires python3
+    files
+    python auto-forced "$REOPENED"'
+for name in names:
+    written(name)
+    synced(name)
+    wait()'
+    [ "$(grep -c ' fsync ' "$LOG")" -eq 24 ]
+    ! grep '"grouped":[1-9]' "$RECORD"
+}
+
+# One thread answers, in the order of the requests, of which a RELEASE is one that nobody waits for.
+@test "C8: no file is removed or replaced while the shim has it open" {
+    requires uring
+    requires_slow
+    requires python3
+    mounted --threads=1 --log="$LOG"
+    files
+    stat -c '%i %n' "$WORK"/back/f?? >"$WORK/inodes"
+    USHIM_DEPTH=16 python auto-forced "$REOPENED"'
+for name in names: written(name)
+wait()
+for i in range(0, 24, 3): # the next is one that may have been synced ahead, and is never opened
+    synced(names[i])
+    synced(names[i + 1])
+    os.unlink(names[i])
+    os.unlink(names[i + 2])
+    written("new")
+    os.rename("new", names[i + 1])'
+    in_play 3
+    # Of the program, each is opened to be written, and two of three to be synced.
+    [ "$(grep -c ' open ' "$LOG")" -gt 45 ] || fail "the shim opened none: $(cat "$LOG")"
+    awk 'NR == FNR { sub(".*/", "", $2); inode[$2] = $1; next }
+        $3 == "open" { open[$4]++ }
+        $3 == "release" { open[$4]-- }
+        $3 == "unlink" { removed++; if (open[inode[$5]]) held = held " " $5 }
+        $3 == "rename" { removed++; if (open[inode[$7]]) held = held " " $7 }
+        END { print removed " removed, open:" held; exit removed != 24 || held != "" }' \
+        "$WORK/inodes" "$LOG"
+}
