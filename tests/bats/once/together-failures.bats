@@ -75,6 +75,7 @@ told_the_same() {
     run shim_in auto-forced "$SYNCS" inherited "$WORK/slow"
     echo "$output" >&2
     [[ $output == *EIO* || ${lines[0]} == *"(reported late)" ]] # before the child asks
+    [ "$(grep -c "(reported late)" <<<"$output")" -le 1 ]       # nor again when this one ends
 }
 
 # One that is older than the shim's descriptor is owed what that one never hears.
