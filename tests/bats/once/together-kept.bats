@@ -137,3 +137,33 @@ for i in range(0, 24, 3): # the next is one that may have been synced ahead, and
         END { print removed " removed, open:" held; exit removed != 24 || held != "" }' \
         "$WORK/inodes" "$LOG"
 }
+
+# In another process namespace /proc/locks does not show it, so only the open itself tells.
+@test "C8: the shim waits for no lease" {
+    requires uring
+    requires root
+    requires python3
+    local near=$WORK/near holder
+    mkdir "$near"
+    unshare --pid --fork --mount-proc true || skip "requires process namespaces"
+    timeout 60 python3 -c "$REOPENED"'
+for i in range(24): written(f"f{i:02}")
+wait()
+import fcntl, signal
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+held = os.open([name for name in os.listdir() if name[0] == "f"][5], os.O_RDONLY)
+fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+open("holds", "w")
+signal.pause()' "$near" 3>&- &
+    holder=$!
+    until [ -e "$near/holds" ]; do
+        kill -0 "$holder" || skip "requires leases"
+        sleep 0.05
+    done
+    # The lease is the holder's for /proc/sys/fs/lease-break-time, 45 s.
+    USHIM_STATS=$RECORD shim_in auto-forced timeout 30 unshare --pid --fork --mount-proc \
+        python3 -c "$REOPENED"'
+for name in names[:4]: synced(name)' "$near"
+    kill "$holder"
+    counted grouped 1
+}
