@@ -2,7 +2,8 @@
  *
  * death run SEED COUNT HOW DIRECTORY SOURCE      makes the first COUNT commands of a random sequence
  *                                                in a new DIRECTORY, then dies: kill, term, segv,
- *                                                abort, handler (of SIGTERM, which ends), none
+ *                                                abort, handler (of SIGTERM, which ends), none; or
+ *                                                is stopped (stop) and ends once it is continued
  * death check SEED COUNT exactly|some DIRECTORY  what is left in each directory is what the first
  *                                                commands there made, all of them or some; prints
  *                                                how many are missing
@@ -20,12 +21,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	DIRS = 4,
 	COMMANDS_MOST = 512,
 	ROOM = 1024,
+	LINGER_NS = 300 * 1000,
 };
 
 enum kind {
@@ -62,15 +65,18 @@ static const char *renamable(int dir, int at)
 	return NULL;
 }
 
+/* Renames wait for their file: every second sequence is without, and has more pending. */
 static void commands_invent(void)
 {
+	bool renames = state % 2 != 0;
+
 	for (int i = 0; i < COMMANDS_MOST; i++) {
 		struct command *command = &commands[i];
 		unsigned dice = random_below(16);
 		const char *before;
 
 		command->dir = i < DIRS ? DIRS : (int)random_below(DIRS);
-		before = renamable(command->dir, i);
+		before = renames ? renamable(command->dir, i) : NULL;
 		command->kind = i < DIRS || dice == 0	? MAKES_DIRECTORY
 				: dice == 1		? MAKES_SYMLINK
 				: dice < 5 && before	? RENAMES
@@ -125,8 +131,21 @@ static void die(const char *how)
 		raw(SYS_kill, self, SIGTERM);
 	if (!strcmp(how, "segv"))
 		raw(SYS_kill, self, SIGSEGV);
+	if (!strcmp(how, "stop"))
+		raw(SYS_kill, self, SIGSTOP);
 	if (!strcmp(how, "abort"))
 		abort();
+}
+
+/* So that some are done and some are gathered behind them, by no call that could be a fence. */
+static void linger(void)
+{
+	struct timespec begin, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < LINGER_NS);
 }
 
 static int run(int count, const char *how, const char *directory, const char *source)
@@ -135,9 +154,12 @@ static int run(int count, const char *how, const char *directory, const char *so
 		signal(SIGTERM, on_term);
 	if (mkdir(directory, 0700) != 0)
 		return 3;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		if (command_make(&commands[i], directory, source) != 0)
 			return 4;
+		if (!strcmp(how, "stop"))
+			linger();
+	}
 	die(how);
 	return 0;
 }

@@ -18,6 +18,7 @@ setup() {
 }
 
 teardown() {
+    [ -z "${STOPPED:-}" ] || kill -KILL "$STOPPED" 2>/dev/null || : # or nothing ever ends it
     leave_slow
     cd /
 }
@@ -56,6 +57,39 @@ dies() {
             [ "$(dies $how "$seed" "$count")" -eq 0 ]
         done
     done
+}
+
+# all_stopped PID: its threads and the kernel's workers, which finish the call they are in. Or it is
+# over: a worker may be the one that takes the signal, and the program ends before it is told.
+all_stopped() {
+    cat "/proc/$1"/task/*/status 2>/dev/null |
+        awk '$1 == "State:" && $2 !~ /[TZX]/ { runs = 1 } END { exit runs }'
+}
+
+@test "C5: stopped, there is a beginning of it in each directory; continued, all of it; killed, a beginning" {
+    local seed count of_one missing=0
+    enter_slow --delay=link:5ms,symlink:1ms,mkdir:1ms,rename:1ms --entry-timeout=0
+    for ((seed = FIRST; seed <= LAST; seed++)); do
+        count=$((seed * 41 % 71 + 60))
+        USHIM_MODE=auto LD_PRELOAD=$LIB "$PROG/death" run "$seed" "$count" stop d source 3>&- &
+        STOPPED=$!
+        until all_stopped "$STOPPED"; do
+            sleep 0.01
+        done
+        of_one=$("$PROG/death" check "$seed" "$count" some ../back/d) || fail "seed $seed: $of_one"
+        missing=$((missing + of_one))
+        if [ $((seed % 2)) -eq 0 ]; then
+            kill -CONT "$STOPPED" 2>/dev/null || :
+            wait "$STOPPED"
+            "$PROG/death" check "$seed" "$count" exactly ../back/d || fail "seed $seed, continued"
+        else
+            kill -KILL "$STOPPED" 2>/dev/null || :
+            wait "$STOPPED" 2>/dev/null || :
+            "$PROG/death" check "$seed" "$count" some ../back/d || fail "seed $seed, killed"
+        fi
+        rm -rf ../back/d
+    done
+    [ "$missing" -gt 0 ] # or nobody was stopped with something pending
 }
 
 @test "C5: killed from outside at any request" {
