@@ -1433,6 +1433,85 @@ static bool directory_is_empty(void)
 	return names == 2;
 }
 
+/* ---- behind commands that may still be pending ----------------------------------------- */
+
+static struct {
+	const char *text;
+	long result;
+	int err;
+} kept[128];
+static unsigned kept_count;
+
+/* Printed at the end: nothing is pending behind output. */
+#define KEEP(name, ...) \
+	errno = UNTOUCHED; \
+	kept[kept_count].result = (long)(__VA_ARGS__); \
+	kept[kept_count].err = errno; \
+	kept[kept_count++].text = name
+
+static const char *pending_name(char kind, int number)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "pending/%c%d", kind, number);
+	return name;
+}
+
+/* How many entries lstat found, one after the other. */
+static long entries_asked(void)
+{
+	char names[64][32];
+	int count = 0;
+	long asked = 0;
+	DIR *stream = opendir("pending");
+
+	for (const struct dirent *entry; stream && count < 64 && (entry = readdir(stream));)
+		if (entry->d_name[0] != '.')
+			snprintf(names[count++], sizeof(names[0]), "pending/%.20s", entry->d_name);
+	if (stream)
+		closedir(stream);
+	for (int i = 0; i < count; i++)
+		asked += lstat(names[i], &found) == 0;
+	return asked;
+}
+
+static void try_pending(void)
+{
+	KEEP("mkdir", mkdir("pending", 0755));
+	KEEP("creat", close(creat("pending/f", 0644)));
+	for (int i = 0; i < 30; i++) {
+		KEEP("link", link("pending/f", pending_name('l', i)));
+	}
+	KEEP("link used", link("pending/f", "pending/l29"));
+	KEEP("link", link("pending/f", "pending/x1"));
+	KEEP("link none", link("pending/none", "pending/x2"));
+	KEEP("link directory", link("d", "pending/x3"));
+	KEEP("symlink", symlink("f", "pending/s1"));
+	KEEP("symlink", symlink("f", "pending/s2"));
+	KEEP("symlink used", symlink("f", "pending/s2"));
+	KEEP("mkdir", mkdir("pending/d1", 0755));
+	KEEP("mkdir", mkdir("pending/d2", 0755));
+	KEEP("mkdir used", mkdir("pending/d2", 0755));
+	KEEP("unlink directory", unlink("pending/d2"));
+	KEEP("rename", rename("pending/l1", "pending/r1"));
+	KEEP("rename", rename("pending/l2", "pending/r2"));
+	KEEP("rename gone", rename("pending/l2", "pending/r3"));
+	KEEP("rename to directory", rename("pending/l3", "pending/d1"));
+	KEEP("rename", rename("pending/l3", "pending/r3"));
+	KEEP("open gone", open("pending/l3", O_RDONLY));
+	KEEP("link", link("pending/f", "pending/x4"));
+	KEEP("open used", open("pending/x4", O_WRONLY | O_CREAT | O_EXCL, 0644));
+	KEEP("rmdir full", rmdir("pending"));
+	KEEP("lstat all", entries_asked());
+	KEEP("unlink", unlink("pending/x4"));
+	KEEP("unlink gone", unlink("pending/x4"));
+	for (unsigned i = 0; i < kept_count; i++) {
+		printf("pending %s", kept[i].text);
+		print_result(kept[i].result, kept[i].err);
+		printf("\n");
+	}
+}
+
 int main(void)
 {
 	static char output[1 << 16];
@@ -1464,6 +1543,7 @@ int main(void)
 	try_descriptors(on_descriptor, false);
 	try_descriptors(on_descriptor_changed, true);
 	try_limits();
+	try_pending();
 	clear();
 	raw(SYS_unlinkat, PARENT_FD, (long)"work", AT_REMOVEDIR, 0);
 	return fflush(stdout) || ferror(stdout);
