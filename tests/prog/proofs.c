@@ -10,6 +10,8 @@
  * "unmapped" (a user namespace), "refusing" (storage that refuses the first and the third change of attributes; OTHER is a
  * directory elsewhere).
  */
+#include "raw.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +27,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -820,6 +823,22 @@ PROOF(seen_by_heirs, "slow")
 	tell("mode", stat("D/d", &found) ? -1 : (long)found.st_mode);
 }
 
+/* The same where the group itself changes. */
+PROOF(seen_by_heirs_of_group, "slow")
+{
+	struct stat found;
+
+	links_begin();
+	SAY(chmod("D", 02755));
+	for (int i = 0; i < DONE_FIRST; i++)
+		say("mkdir", mkdir(numbered("D/d", i), 0755));
+	SAY(chown("D", -1, 7));
+	SAY(mkdir("D/d", 0755));
+	for (int i = 0; i < DONE_FIRST; i++)
+		tell("group", stat(numbered("D/d", i), &found) ? -1 : (long)found.st_gid);
+	tell("group", stat("D/d", &found) ? -1 : (long)found.st_gid);
+}
+
 static void times_set(long access_s, long access_ns, long change_s)
 {
 	struct timespec times[2] = {{access_s, access_ns}, {change_s, 0}};
@@ -845,6 +864,38 @@ PROOF(seen_by_times, "slow")
 	SAY(link("S/f10", "D/a10"));
 	stat("D", &found);
 	tell("modified since", found.st_mtim.tv_sec > 9);
+}
+
+/* The clock's time is that of the call, not of what is done behind it. */
+PROOF(seen_by_clock, "slow")
+{
+	struct timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}}, now;
+	struct stat found;
+
+	links_begin();
+	times_set(7, 0, 8);
+	for (int i = 8; i < FILES; i++)
+		say("link", link(numbered("S/f", i), numbered("D/a", i)));
+	SAY(utimensat(AT_FDCWD, "D", times, 0));
+	clock_gettime(CLOCK_REALTIME, &now);
+	stat("D", &found);
+	tell("later", found.st_atim.tv_sec > now.tv_sec ||
+			      (found.st_atim.tv_sec == now.tv_sec && found.st_atim.tv_nsec > now.tv_nsec));
+}
+
+/* It may have been moved to where others look: what is made in it is there at once. */
+PROOF(seen_in_moved_directory, "slow")
+{
+	links_begin();
+	SAY(rename("D", "E"));
+	for (int i = 8; i < FILES; i++) {
+		const char *name = numbered("E/a", i);
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s", name);
+		say("link", link(numbered("S/f", i), path));
+		tell("there", raw(SYS_faccessat, AT_FDCWD, (long)path, F_OK));
+	}
 }
 
 /* Links that lead nowhere yet. */
