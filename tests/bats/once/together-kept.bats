@@ -167,3 +167,20 @@ for name in names[:4]: synced(name)' "$near"
     kill "$holder"
     counted grouped 1
 }
+
+# Where a file may be another's by the next open, as in an overlay, none is opened for the program.
+@test "C7: of an overlay's files those are synced that the program has open" {
+    requires uring
+    requires root
+    requires python3
+    mkdir "$WORK"/{lower,upper,work,slow}
+    mount -t overlay overlay -o "lowerdir=$WORK/lower,upperdir=$WORK/upper,workdir=$WORK/work" \
+        "$WORK/slow" 2>/dev/null || skip "requires overlay file systems"
+    python auto-forced 'import os, sys
+for i in range(24): open(f"{sys.argv[1]}/f{i:02}", "w").write("x")'
+    python auto-forced "$REOPENED"'
+for name in names: written(name)
+wait()
+for name in names: synced(name)'
+    ! grep '"grouped":[1-9]' "$RECORD"
+}
