@@ -16,8 +16,13 @@ WARNINGS    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmiss
 	       -Wundef -Wvla -Wswitch-enum -Wno-gnu-variable-sized-type-not-at-end
 SHIM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Ishim $(WARNINGS) \
 	       -DUSHIM_VERSION='"$(VERSION)"'
+# The library is optimised as one: where nobody is interested in much, what each module says about
+# a call is a function of one line, and calling them was a third of the price (callgrind: starting
+# 77,000 instructions and 54,000 so). gcc's linker plugin sees what the stubs use; others need theirs. Fat: nm(1)
+# reads them for the layer rules.
+LTO         := $(if $(findstring Free Software Foundation,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects)
 # -fexceptions: a cancelled thread unwinds through us (pthread_testcancel).
-LIB_CFLAGS  := -fPIC -fvisibility=hidden -fno-plt -fexceptions -ftls-model=initial-exec
+LIB_CFLAGS  := -fPIC -fvisibility=hidden -fno-plt -fexceptions -ftls-model=initial-exec $(LTO)
 LIB_LDFLAGS := -shared -Wl,-soname,libushim.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
 	       -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-O1 -Wl,--as-needed
 
@@ -77,7 +82,7 @@ help:
 
 $(BUILD)/libushim.so: $(LIB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ $(LIB_OBJ) -l:liburing.a
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ $(LIB_OBJ) -l:liburing.a
 
 $(BUILD)/ushim-run: tools/ushim-run.c
 	$(call say,TOOL,$@)
@@ -104,11 +109,12 @@ $(BUILD)/prog/%: tests/prog/%.c
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -pthread -MMD -MP -o $@ $< \
 		$$(sed -n 's,^// LDLIBS: ,,p' $<)
 
-# The library with a part more, for what a test cannot cause from outside.
+# The library with a part more, for what a test cannot cause from outside; linked as it stands, because
+# that part's constructor has to be the last.
 $(BUILD)/prog/fails-late.so: tests/preload/fails-late.c $(LIB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(SHIM_CFLAGS) $(LIB_CFLAGS) $(LDFLAGS) $(LIB_LDFLAGS) -o $@ \
+	$(Q)$(CC) $(CFLAGS) $(SHIM_CFLAGS) $(LIB_CFLAGS) -fno-lto $(LDFLAGS) $(LIB_LDFLAGS) -o $@ \
 		$(LIB_OBJ) $< -l:liburing.a
 
 # Programs of tests/unit, plain and under sanitizers.
