@@ -6,10 +6,17 @@
 #include "ring.h"
 #include "thread.h"
 
+/* From here on somebody else acts in this address space. */
+static bool begins_thread(enum op op)
+{
+	return table_op_order(op) == ORDER_THREAD && table_op_class(op) == CLASS_PROCESS &&
+	       op != OP_PTHREAD_SETCANCELTYPE;
+}
+
 bool ahead_needs(enum op op)
 {
 	return outside_is_in() ? kind_of(op) != KIND_OTHER || table_op_order(op) != ORDER_FREE
-		  : outside_needs(op);
+			       : outside_needs(op) || begins_thread(op) || op == OP_SHMAT;
 }
 
 /* S_IFMT of FD, or 0. */
@@ -224,13 +231,6 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 		return false;
 	}
 	return false;
-}
-
-/* From here on somebody else acts in this address space. */
-static bool begins_thread(enum op op)
-{
-	return table_op_order(op) == ORDER_THREAD && table_op_class(op) == CLASS_PROCESS &&
-	       op != OP_PTHREAD_SETCANCELTYPE;
 }
 
 void ahead_command(enum op op, bool unseen)

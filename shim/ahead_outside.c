@@ -75,6 +75,8 @@ struct ahead *ahead_root(void)
 
 bool outside_needs(enum op op)
 {
+	if (outside.stat.forced && !outside.given_up)
+		return true; /* whatever comes first takes in */
 	switch ((int)kind_of(op)) {
 	case KIND_OPENDIR:
 	case KIND_FDOPENDIR:
@@ -108,7 +110,7 @@ bool outside_is_in(void)
 static void ops_sample(const enum op *ops, size_t count)
 {
 	for (size_t i = 0; i < count && !outside.in; i++)
-		engine_sample(ops[i]);
+		engine_sample(ops[i], WANTER_AHEAD);
 }
 
 static void stat_sampling(unsigned samples)
@@ -403,7 +405,7 @@ static void sample_end(enum op op)
 
 	if ((kind == KIND_STAT || kind == KIND_OPEN || kind == KIND_FOPEN || kind == KIND_READ ||
 	     kind == KIND_STREAM_READ) && !outside_needs(op))
-		engine_sample_end(op);
+		engine_sample_end(op, WANTER_AHEAD);
 }
 
 bool outside_before(const struct passage *passage)
@@ -417,8 +419,7 @@ bool outside_before(const struct passage *passage)
 	done = outside_call(passage);
 	if (done)
 		*passage->reason = REASON_TIMED;
-	else
-		sample_end(passage->op);
+	sample_end(passage->op);
 	if (outside.stat.in || outside.contents.in)
 		go_in();
 	return done;

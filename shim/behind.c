@@ -81,7 +81,7 @@ static void commands_arm(void)
 			if (fence_of(op) == FENCE_COMMAND)
 				commands[count++] = op;
 	for (unsigned i = 0; i < count && !outside.in; i++)
-		engine_sample(commands[i]);
+		engine_sample(commands[i], WANTER_BEHIND);
 }
 
 bool behind_is_in(void)
@@ -227,6 +227,12 @@ static void go_in_with(const struct call *call, bool made, bool network)
 	thread_leave(&held);
 }
 
+static void sample_end(enum op op)
+{
+	if (!outside.samples && !behind_needs(op))
+		engine_sample_end(op, WANTER_BEHIND);
+}
+
 static bool outside_before(const struct passage *passage)
 {
 	struct call call = {.op = passage->op};
@@ -238,11 +244,11 @@ static bool outside_before(const struct passage *passage)
 		outside.given_up = true;
 	if (fence_of(passage->op) != FENCE_COMMAND)
 		return false;
-	if (!outside.samples)
-		engine_sample_end(passage->op);
 	if (outside.given_up || !outside.samples ||
-	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
+	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
+		sample_end(passage->op);
 		return false;
+	}
 	if (ahead_is_in()) {
 		thread_enter(&held);
 		ahead_command(passage->op, false);
@@ -256,6 +262,7 @@ static bool outside_before(const struct passage *passage)
 		go_in_with(&call, (int)*passage->value == 0, sample.network);
 	else if (!sample.slow && !outside.command.slow)
 		outside.samples--;
+	sample_end(passage->op);
 	return true;
 }
 

@@ -25,7 +25,6 @@
 #include "watch.h"
 #include "yield.h"
 
-static bool sampled[OP_COUNT];
 uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden")));
 
 /* What a call came to. */
@@ -35,13 +34,26 @@ enum outcome {
 	OUTCOME_ERROR,  /* the ring's negative errno, which is the call's own */
 };
 
-/* Is OP of interest by itself, statistics apart? IN: we act for the program. */
-static bool op_needed(enum op op, bool in)
+/* Who wants OP. COUNTED: statistics do. IN: we act for the program. */
+static unsigned wanted_by(enum op op, bool counted, bool in)
 {
+	bool watched = counted || in || config.mode == MODE_RING ? watch_needed(op)
+								 : watch_needed_outside(op);
+	unsigned by = counted ? WANTER_COUNTED : 0;
+
+	by |= watched ? WANTER_WATCH : 0;
 	if (config.mode == MODE_RING)
-		return table_op_opcode(op) >= 0 || watch_needed(op);
-	return ahead_needs(op) || behind_needs(op) || together_needs(op) || leave_needs(op) ||
-	       watch_needed_outside(op) || (in && watch_needed(op));
+		return by | (table_op_opcode(op) >= 0 ? WANTER_RING : 0);
+	by |= leave_needs(op) ? WANTER_LEAVE : 0;
+	by |= behind_needs(op) ? WANTER_BEHIND : 0;
+	by |= ahead_needs(op) ? WANTER_AHEAD : 0;
+	by |= together_needs(op) ? WANTER_TOGETHER : 0;
+	return by;
+}
+
+static bool wanted(enum op op, enum wanter by)
+{
+	return ushim_armed[op] & by;
 }
 
 static bool everything_watched(void)
@@ -54,29 +66,22 @@ static bool is_in(void)
 	return ahead_is_in() || behind_is_in();
 }
 
-static void arm_one(enum op op)
+void engine_sample(enum op op, enum wanter by)
 {
-	ushim_armed[op] = everything_watched() || op_needed(op, is_in());
+	ushim_armed[op] |= by;
 }
 
-void engine_sample(enum op op)
+void engine_sample_end(enum op op, enum wanter by)
 {
-	ushim_armed[op] = sampled[op] = true;
-}
-
-void engine_sample_end(enum op op)
-{
-	if (sampled[op])
-		arm_one(op);
-	sampled[op] = false;
+	ushim_armed[op] &= (uint8_t)~by;
 }
 
 void engine_arm(void)
 {
-	bool all = everything_watched(), in = is_in();
+	bool counted = everything_watched(), in = is_in();
 
 	for (enum op op = 0; op < OP_COUNT; op++)
-		ushim_armed[op] = sampled[op] = all || op_needed(op, in);
+		ushim_armed[op] = (uint8_t)wanted_by(op, counted, in);
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -266,11 +271,11 @@ static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long 
 
 	*reason = REASON_MODE;
 	together_watch(&passage);
-	if (behind_before(&passage))
+	if (wanted(op, WANTER_BEHIND) && behind_before(&passage))
 		return true;
-	done = ahead_before(&passage) || together_sync(&passage) ||
-	       watch_before(op, sym, regs, value);
-	return behind_after(&passage, done);
+	done = (wanted(op, WANTER_AHEAD) && ahead_before(&passage)) || together_sync(&passage) ||
+	       (wanted(op, WANTER_WATCH) && watch_before(op, sym, regs, value));
+	return wanted(op, WANTER_BEHIND) ? behind_after(&passage, done) : done;
 }
 
 /* What can be called again with nothing but its argument registers, so that it can be timed. */
@@ -317,16 +322,13 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 
 	if (!process_awake())
 		return plain;
-	if (together_syncs(op) && together_sits_out() && !behind_is_in() && !trace_wanted()) {
-		stats_call(op, reason);
-		return plain; /* where an fsync costs nothing, this should not either */
-	}
 	begin = trace_wanted() ? clock_ns() : 0;
 	if (config.mode == MODE_RING) {
 		op = op == OP_SYSCALL ? op_of_syscall(regs) : op;
 		done = enter_ring(op, sym, regs, &value, &reason);
 	} else {
-		leave_before(op, regs);
+		if (wanted(op, WANTER_LEAVE))
+			leave_before(op, regs);
 		done = enter_ahead(op, sym, regs, &value, &reason);
 	}
 	stats_call(op, reason);

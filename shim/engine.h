@@ -26,9 +26,20 @@ struct verdict {
 	void *jump;
 };
 
+/* Whom a call is to come by. */
+enum wanter {
+	WANTER_COUNTED = 1 << 0, /* statistics, trace */
+	WANTER_RING = 1 << 1,    /* mode ring */
+	WANTER_LEAVE = 1 << 2,
+	WANTER_BEHIND = 1 << 3,
+	WANTER_AHEAD = 1 << 4,
+	WANTER_TOGETHER = 1 << 5,
+	WANTER_WATCH = 1 << 6,
+};
+
 /*
- * One byte per operation: not 0 where somebody is interested. The stubs read it; an entry
- * with 0 goes straight on to libc.
+ * Who wants an operation, one byte each. The stubs read it; an entry with 0 goes straight on to
+ * libc.
  */
 extern uint8_t ushim_armed[OP_COUNT];
 
@@ -39,11 +50,11 @@ struct verdict engine_enter(enum sym sym, struct regs *regs);
 void engine_arm(void);
 
 /*
- * The next calls of OP are to come by, for a sample of what they cost. Done for a dozen of operations
- * with every directory that is opened, so nobody is asked; and when the sample is over, each of them is
- * set up anew where it comes by and is not wanted.
+ * The next calls of OP are to come by BY, for a sample of what they cost; and no more, which is for BY
+ * to say when it does not want OP for anything else. Done for a dozen of operations with every
+ * directory that is opened, so nobody else is asked.
  */
-void engine_sample(enum op op);
-void engine_sample_end(enum op op);
+void engine_sample(enum op op, enum wanter by);
+void engine_sample_end(enum op op, enum wanter by);
 
 #endif

@@ -87,15 +87,15 @@ static void rest(int fd)
 	if (pay.forced || together_keeps || !pay_rests(&pay) || !names_in_memory(fd))
 		return;
 	rests = true;
-	engine_sample_end(OP_FSYNC);
-	engine_sample_end(OP_FDATASYNC);
+	engine_sample_end(OP_FSYNC, WANTER_TOGETHER);
+	engine_sample_end(OP_FDATASYNC, WANTER_TOGETHER);
 }
 
 static void wake(void)
 {
 	rests = false;
-	engine_sample(OP_FSYNC);
-	engine_sample(OP_FDATASYNC);
+	engine_sample(OP_FSYNC, WANTER_TOGETHER);
+	engine_sample(OP_FDATASYNC, WANTER_TOGETHER);
 }
 
 static void sync_plain(const struct passage *passage)
@@ -326,11 +326,6 @@ void together_watch(const struct passage *passage)
 	arm();
 	thread_leave(&held);
 	errno = saved;
-}
-
-bool together_sits_out(void)
-{
-	return pay_sits_out(&pay) && !together_keeps;
 }
 
 bool together_sync(const struct passage *passage)

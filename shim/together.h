@@ -48,9 +48,6 @@ static inline bool together_needs(enum op op)
 	return (together_keeps || together_syncs(op)) && together_wants(op);
 }
 
-/* True if the next of them is to be left alone; counts it. */
-bool together_sits_out(void);
-
 /* PASSAGE, any call, is about to be made. */
 void together_watch(const struct passage *passage);
 

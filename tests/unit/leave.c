@@ -32,6 +32,7 @@ static void begin(void)
 	config.mode = MODE_AUTO;
 	NEED(process_owns_memory());
 	leave_settle_with(settle);
+	engine_arm();
 	process_wake();
 }
 
@@ -243,6 +244,7 @@ static void nothing_to_settle(void)
 {
 	begin();
 	leave_settle_with(NULL);
+	engine_arm();
 	late_report("linkat", "x", EIO);
 	for (enum op op = 0; op < OP_COUNT; op++)
 		CHECK(!leave_needs(op));
