@@ -229,7 +229,7 @@ static void go_in_with(const struct call *call, bool made, bool network)
 
 static void sample_end(enum op op)
 {
-	if (!outside.samples && !behind_needs(op))
+	if (!behind_needs(op))
 		engine_sample_end(op, WANTER_BEHIND);
 }
 

@@ -51,6 +51,7 @@ struct call {
 	unsigned slot;     /* ring_queue: the direct descriptor + 1 instead of fd, or 0 */
 	bool linked;       /* ring_queue: the next entry starts when this one has succeeded */
 	bool hard_linked;  /* ring_queue: the next entry starts when this one is over */
+	bool by_worker;    /* ring_queue: it may wait where io_uring takes it for one that does not */
 };
 
 /* Why a call was made plainly. Also how it is counted; REASON_NONE: it was not. */

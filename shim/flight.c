@@ -27,7 +27,7 @@ bool flight_begin(void)
 	if (flight_ring())
 		return true;
 	if (thread_ring(&why))
-		ring_widen(thread_self.ring, config.depth, FLIGHT_SLOTS);
+		ring_widen(thread_self.ring, config.depth, FLIGHT_SLOTS + 1);
 	if (why)
 		stats_ring_error(why);
 	return flight_ring() != NULL;

@@ -19,11 +19,13 @@ enum flight {
 	FLIGHT_CONTENTS, /* files read ahead */
 	FLIGHT_COMMAND,  /* commands acknowledged, and what they are prepared with */
 	FLIGHT_DURABLE,  /* fsyncs started together */
+	FLIGHT_GRACE,    /* a wait that spares them one */
 	FLIGHT_KINDS,
 };
 
-/* Direct descriptors: files being read ahead. */
+/* Direct descriptors: files being read ahead, and the one of FLIGHT_GRACE. */
 #define FLIGHT_SLOTS 32
+#define FLIGHT_SLOT_GRACE FLIGHT_SLOTS
 
 /* Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none. */
 bool flight_begin(void);

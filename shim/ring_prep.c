@@ -121,4 +121,6 @@ void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *c
 		sqe->flags |= IOSQE_IO_LINK;
 	if (call->hard_linked)
 		sqe->flags |= IOSQE_IO_HARDLINK;
+	if (call->by_worker)
+		sqe->flags |= IOSQE_ASYNC;
 }

@@ -39,6 +39,7 @@ void together_begin(void)
 {
 	pay_begin(&pay, 0);
 	pay.forced = config.force;
+	given_up = config.sqpoll_ms > 0;
 }
 
 bool together_wants(enum op op)
@@ -161,11 +162,12 @@ static bool group_before(const struct passage *passage)
 	count = candidates_find(root, (int)passage->regs->arg[0]);
 	if (!count)
 		return false;
-	given_up = config.sqpoll_ms || !flight_begin() || !ring_knows(OPCODE_FSYNC);
+	given_up = !flight_begin() || !ring_knows(OPCODE_FSYNC);
 	runs = !given_up;
 	if (runs)
 		group_run(root, passage, count);
 	candidates_close(root, count);
+	grace_keep(root);
 	given_up |= root->owed > 0; /* a storage that fails is left to the program */
 	return runs;
 }

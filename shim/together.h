@@ -10,6 +10,7 @@
  *   together_stored.c   completions kept for the program
  *   together_void.c     which calls make a completion worthless
  *   together_held.c     files that may be written through memory, or are locked
+ *   together_grace.c    what spares a look at the locks its wait
  *   together_pay.c      whether it pays
  *
  * A completion stands for the program's own fsync only if nothing can have been written to the

@@ -144,8 +144,12 @@ static bool lines_read(const char *file, char *text, bool (*take)(const char *li
 
 static bool locks_read(struct together *together)
 {
+	bool read;
+
 	locked.count = 0;
-	return lines_read("/proc/locks", together->text, lock_take);
+	read = lines_read("/proc/locks", together->text, lock_take);
+	grace_note(together);
+	return read;
 }
 
 static bool maps_read(struct together *together)

@@ -32,11 +32,6 @@ enum {
 	VAIN_MOST = 4,         /* looks that found nothing, in a row, before */
 	VAIN_EVERY = 32,       /* only one fsync in so many is looked behind */
 	OPERANDS_LOOKED = 16,  /* for the one that was synced */
-	/*
-	 * Of a look at /proc/locks: it waits for an RCU grace period, 8 to 16 ms with ticks of 4 ms,
-	 * unless one has just been (locks_start, percpu_down_write; Linux 6.18).
-	 */
-	LOOK_NS = 5 * 1000 * 1000,
 	COMING = 4, /* files to come for each that was synced, as long as nobody listed them */
 };
 
@@ -78,24 +73,45 @@ static bool operands_synced(const char *before, const char *newest)
 	       operand_is(newest, &next_newest(0)->identity);
 }
 
+static int operand_at; /* the one that was synced before the newest; -1: it was none */
+
+/* True where the newest two are operands, one behind the other. */
+static bool operands_reached(void)
+{
+	int first = operand_at;
+
+	if (first < 0)
+		return false;
+	while (operand_at - first < OPERANDS_LOOKED &&
+	       !operands_synced(ahead_operand(operand_at), ahead_operand(operand_at + 1)))
+		operand_at++;
+	if (operand_at - first < OPERANDS_LOOKED)
+		return true;
+	operand_at = -1;
+	return false;
+}
+
+static const char *operand_behind(unsigned count)
+{
+	return ahead_operand(operand_at + 2 + (int)count);
+}
+
+static unsigned operands_left(void)
+{
+	unsigned count = 0;
+
+	while (operand_behind(count))
+		count++;
+	return count;
+}
+
 /* Behind the operands that were synced last come the next. */
 static unsigned operands_find(struct candidate *candidates, unsigned most)
 {
-	static int at; /* the operand that was synced before the newest; -1: it was none */
 	const char *operand;
 	unsigned count = 0;
-	int first = at;
 
-	if (at < 0)
-		return 0;
-	while (at - first < OPERANDS_LOOKED &&
-	       !operands_synced(ahead_operand(at), ahead_operand(at + 1)))
-		at++;
-	if (at - first == OPERANDS_LOOKED) {
-		at = -1;
-		return 0;
-	}
-	while (count < most && (operand = ahead_operand(at + 2 + (int)count)) &&
+	while (count < most && (operand = operand_behind(count)) &&
 	       candidate_open(AT_FDCWD, operand, 0, candidates, count))
 		count++;
 	return count;
@@ -227,26 +243,31 @@ static unsigned parent_find(struct together *together, int fd, struct candidate 
 	return listing_find(together, place, candidates, most);
 }
 
+/* Files that are likely to come, at the least. */
+static unsigned coming(bool operands)
+{
+	if (operands)
+		return operands_left();
+	return next_changed_before(TRAIL) ? next_noted() * COMING : 0;
+}
+
 unsigned names_find(struct together *together, int fd, unsigned most)
 {
 	static unsigned vain;
 	unsigned count = 0;
+	bool operands;
 
 	if (!next_reopens() || together->never_open ||
-	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) ||
-	    !together->pay->opens || !pay_covers(together->pay, AT_ONCE, LOOK_NS))
+	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) || !together->pay->opens)
+		return 0;
+	operands = next_changed_before(TRAIL - 1) && operands_reached();
+	if (!grace_pays(together, coming(operands)) || !grace_is_here(together))
 		return 0;
 	most = together->pay->forced && most < AT_ONCE ? most : AT_ONCE;
-	if (next_changed_before(TRAIL - 1))
+	if (operands)
 		count = operands_find(together->candidates, most);
-	if (!count && !pay_covers(together->pay, next_noted() * COMING, LOOK_NS))
-		return 0;
 	if (!count && next_changed_before(TRAIL))
 		count = parent_find(together, fd, together->candidates, most);
-	if (count && !pay_covers(together->pay, count, LOOK_NS)) {
-		candidates_close(together, count);
-		count = 0;
-	}
 	vain = count ? 0 : vain + 1;
 	return count;
 }

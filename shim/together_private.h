@@ -78,6 +78,9 @@ struct together {
 	size_t listed_bytes;
 	bool never_open;      /* files the program has closed: an open met a lease */
 	unsigned listed_at;   /* how many fsyncs had been noted then */
+	uint64_t grace_ns;    /* when somebody last looked at /proc/locks; 0: never */
+	bool grace_awaited;   /* a look is in flight */
+	char grace_byte;      /* what it reads */
 };
 
 /* ---- together.c ---- */
@@ -169,6 +172,20 @@ unsigned held_leave(struct together *together, unsigned count);
 
 /* True unless it is known that nobody has a lock on IDENTITY. */
 bool held_is_locked(struct together *together, const struct identity *identity);
+
+/* ---- together_grace.c ---- */
+
+/* True if COMING plain fsyncs take as long as a look at /proc/locks. */
+bool grace_pays(const struct together *together, unsigned coming);
+
+/* True if a look at /proc/locks does not wait now, or may well; else waiting begins beside us. */
+bool grace_is_here(struct together *together);
+
+/* One was made. */
+void grace_note(struct together *together);
+
+/* Behind a group: the next one is to find it as this one did. */
+void grace_keep(struct together *together);
 
 /* ---- together_void.c ---- */
 

@@ -12,8 +12,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "check.h"
+#include "config.h"
 
 enum {
 	US = 1000,
@@ -288,6 +291,75 @@ static void an_unlocked_file_is(void)
 	CHECK_EQ(held_leave(together, 1), 1);
 }
 
+/* ---- a wait beside the program ---- */
+
+static int lowest_number(void)
+{
+	int fd = dup(0);
+
+	NEED(fd >= 0 && close(fd) == 0);
+	return fd;
+}
+
+static struct together *storage_of(uint64_t ns)
+{
+	static struct pay pay;
+
+	pay = fresh();
+	timed(&pay, 2, ns);
+	root.pay = &pay;
+	config.ring_entries = config.depth = 8;
+	if (!flight_begin())
+		skip("requires io_uring");
+	return &root;
+}
+
+static void cheap_fsyncs_go_on_until_a_look_does_not_wait(void)
+{
+	const struct timespec pause = {.tv_nsec = MS};
+	struct together *together = storage_of(100 * US);
+	int before = lowest_number();
+
+	CHECK(!grace_is_here(together));
+	CHECK(together->grace_awaited);
+	CHECK_EQ(lowest_number(), before);
+	for (unsigned i = 0; i < 5000 && !grace_is_here(together); i++)
+		nanosleep(&pause, NULL);
+	CHECK(!together->grace_awaited);
+	CHECK(together->grace_ns != 0);
+	CHECK_EQ(lowest_number(), before);
+}
+
+/* Tried again where the machine was busy for the 3 ms that it counts. */
+static void a_look_lets_the_next_ones_off(void)
+{
+	struct together *together = storage_of(100 * US);
+	bool here = false;
+
+	grace_keep(together);
+	CHECK(!together->grace_awaited); /* nobody looked */
+	for (unsigned i = 0; i < 1000 && !here; i++) {
+		grace_note(together);
+		here = grace_is_here(together);
+	}
+	CHECK(here);
+	for (unsigned i = 0; i < 1000 && !together->grace_awaited; i++) {
+		grace_note(together);
+		grace_keep(together);
+	}
+	CHECK(together->grace_awaited);
+}
+
+static void dear_fsyncs_do_not_wait_for_it(void)
+{
+	struct together *together = storage_of(MS);
+
+	CHECK(grace_is_here(together));
+	CHECK(!together->grace_awaited);
+	CHECK(!grace_pays(together, 4));
+	CHECK(grace_pays(together, 5));
+}
+
 /* ---- order ---- */
 
 static void noted(unsigned file, int fd)
@@ -329,6 +401,10 @@ int main(int argc, char **argv)
 	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);
 	test("C9: a storage with nothing to gain is hardly looked at",
 	     barred_storage_is_hardly_looked_at);
+	test("cheap fsyncs go on plainly until a look at the locks does not wait",
+	     cheap_fsyncs_go_on_until_a_look_does_not_wait);
+	test("a look lets the next ones off", a_look_lets_the_next_ones_off);
+	test("where fsyncs are dear the look is made at once", dear_fsyncs_do_not_wait_for_it);
 	test("C9: few cheap fsyncs are no reason to look at the locks",
 	     few_cheap_ones_are_no_reason_to_look);
 	test("C7: a file that is mapped shared is left out", a_file_that_is_mapped_shared_is_left_out);

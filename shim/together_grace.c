@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A look at /proc/locks waits for an RCU grace period, 8 to 16 ms with ticks of 4 ms, unless one
+ * has just been (fs/locks.c, locks_start: percpu_down_write; kernel/rcu/sync.c; Linux 6.18): after
+ * each look the next one costs nothing for one more period at least. So where fsyncs take less
+ * than that, a worker of the ring is made to wait first, and the program goes on plainly
+ * meanwhile. What it reads is thrown away: the look that counts comes later.
+ */
+#include "together_private.h"
+
+#include <fcntl.h>
+
+#include "clock.h"
+#include "sys.h"
+
+enum {
+	WAIT_NS = 5 * 1000 * 1000,  /* a wait for one is no less than about this */
+	LASTS_NS = 3 * 1000 * 1000, /* and afterwards no look waits for so long */
+	WORTH = 12, /* fsyncs that take so long together: a group saves more than a wait costs */
+};
+
+static struct together *waiting;
+
+enum part {
+	PART_OPEN,
+	PART_READ,
+	PART_CLOSE,
+	PARTS,
+};
+
+static void grace_came(uint64_t token, int result)
+{
+	(void)result;
+	if (token != PART_READ)
+		return;
+	waiting->grace_awaited = false;
+	waiting->grace_ns = clock_ns();
+}
+
+/*
+ * By a direct descriptor: the program's numbers stay its own. io_uring believes that reading this
+ * file does not wait, and would do so in the program's thread (Linux 6.18).
+ */
+static void grace_await(struct together *together)
+{
+	struct ring *ring = flight_begin() ? flight_ring() : NULL;
+	struct call call = {.slot = FLIGHT_SLOT_GRACE + 1};
+
+	if (!ring || ring_room(ring) < PARTS)
+		return;
+	waiting = together;
+	flight_receive(FLIGHT_GRACE, grace_came);
+	call.opcode = OPCODE_OPENAT;
+	call.fd = AT_FDCWD;
+	call.path = "/proc/locks";
+	call.flags = O_RDONLY;
+	call.linked = true;
+	flight_queue(ring, &call, FLIGHT_GRACE, PART_OPEN);
+	call.opcode = OPCODE_READ;
+	call.data = &together->grace_byte;
+	call.length = sizeof(together->grace_byte);
+	call.linked = false;
+	call.hard_linked = call.by_worker = true;
+	flight_queue(ring, &call, FLIGHT_GRACE, PART_READ);
+	call.opcode = OPCODE_CLOSE;
+	call.hard_linked = call.by_worker = false;
+	flight_queue(ring, &call, FLIGHT_GRACE, PART_CLOSE);
+	together->grace_awaited = ring_flush(ring) > 0;
+}
+
+static bool lasts(const struct together *together)
+{
+	return clock_ns() - together->grace_ns < LASTS_NS;
+}
+
+bool grace_pays(const struct together *together, unsigned coming)
+{
+	return pay_covers(together->pay, coming, WAIT_NS);
+}
+
+bool grace_is_here(struct together *together)
+{
+	if (pay_covers(together->pay, WORTH, WAIT_NS))
+		return true;
+	if (together->grace_awaited && flight_ring())
+		flight_reap(flight_ring());
+	if (lasts(together))
+		return true;
+	if (!together->grace_awaited)
+		grace_await(together);
+	return false;
+}
+
+void grace_note(struct together *together)
+{
+	together->grace_ns = clock_ns();
+}
+
+void grace_keep(struct together *together)
+{
+	if (lasts(together) && !together->grace_awaited)
+		grace_await(together);
+}
