@@ -19,6 +19,9 @@
 
 enum {
 	LOOK_EVERY = 64, /* calls after which completions nobody came for are looked at */
+	UNORDERED_FIRST = 32, /* slow fsyncs in no order, before some are not looked at: */
+	UNORDERED_LEFT = 32,  /* so many, */
+	UNORDERED_NEXT = 8,   /* and then these are again */
 	MS = 1000 * 1000,
 };
 
@@ -61,6 +64,20 @@ static void arm(void)
 
 /* ---- the program's own fsync, made plainly ---- */
 
+/* A database syncs the same few files for ever: looking at each costs a hundredth of it. */
+static void order_look(void)
+{
+	static unsigned patience = UNORDERED_FIRST;
+
+	if (next_ordered())
+		patience = UNORDERED_FIRST;
+	else if (!--patience) {
+		patience = UNORDERED_NEXT;
+		next_forget();
+		pay_pause(&pay, UNORDERED_LEFT);
+	}
+}
+
 static void learn(int fd, uint64_t ns)
 {
 	struct shape shape;
@@ -75,6 +92,7 @@ static void learn(int fd, uint64_t ns)
 			pay.opens = names_alike(fd) && (pay.forced || !names_network(fd));
 		}
 		next_note(fd, &shape);
+		order_look();
 	}
 	pay_plain(&pay, ns);
 }

@@ -34,6 +34,12 @@ bool pay_sits_out(struct pay *pay)
 	return true;
 }
 
+void pay_pause(struct pay *pay, unsigned count)
+{
+	if (!pay->forced)
+		pay->sitting = count;
+}
+
 void pay_plain(struct pay *pay, uint64_t ns)
 {
 	if (ns < PAY_SLOW_NS) {

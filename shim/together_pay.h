@@ -50,6 +50,9 @@ static inline bool pay_rests(const struct pay *pay)
 	return pay->sitting > 0;
 }
 
+/* The next COUNT are: they are in no order that could be gone ahead of. */
+void pay_pause(struct pay *pay, unsigned count);
+
 /* A plain fsync took NS. */
 void pay_plain(struct pay *pay, uint64_t ns);
 

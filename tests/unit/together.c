@@ -149,6 +149,16 @@ static void one_very_slow_one_hides_no_loss(void)
 	CHECK(!pay_in(&pay));
 }
 
+static void a_pause_is_kept_and_over(void)
+{
+	struct pay pay = fresh();
+
+	timed(&pay, 2, 150 * US);
+	pay_pause(&pay, 32);
+	CHECK_EQ(timed(&pay, 40, 150 * US), 8);
+	CHECK(pay_in(&pay));
+}
+
 static void barred_storage_is_hardly_looked_at(void)
 {
 	struct pay pay = fresh();
@@ -399,6 +409,7 @@ int main(int argc, char **argv)
 	test("C9: groups nobody comes for end it", groups_nobody_comes_for_end_it);
 	test("C9: groups that are never made end it", groups_that_are_never_made_end_it);
 	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);
+	test("C9: what is in no order is left alone for a while", a_pause_is_kept_and_over);
 	test("C9: a storage with nothing to gain is hardly looked at",
 	     barred_storage_is_hardly_looked_at);
 	test("cheap fsyncs go on plainly until a look at the locks does not wait",

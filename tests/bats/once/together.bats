@@ -231,6 +231,27 @@ for file in files:
         END { exit together < 20 }' "$LOG" || fail "one after another: $(grep ' fsync ' "$LOG")"
 }
 
+# After 32 in no order eight of 40 are looked at; an order behind them is found all the same.
+@test "C9: a database's fsyncs are looked at seldom, and do not hide what comes behind them" {
+    slow
+    requires python3
+    USHIM_STATS=$RECORD shim_in auto python3 -c 'import os, sys
+def made(name):
+    file = os.open(f"{sys.argv[1]}/{name}", os.O_RDWR | os.O_CREAT)
+    os.write(file, b"x" * 8192)
+    return file
+database, journal = made("database"), made("journal")
+for i in range(200):
+    os.fsync(journal)
+    os.fsync(database)
+files = [made(f"f{i}") for i in range(120)]
+for file in files:
+    os.fsync(file)' "$WORK/slow"
+    jq -se '[.[] | select(.ops.FSYNC.calls == 520)] | length == 1' "$RECORD"
+    jq -se '[.[].ops.FSYNC.timed // 0] | add <= 200' "$RECORD" || fail "$(cat "$RECORD")"
+    jq -se '[.[].grouped_used] | add >= 20' "$RECORD" || fail "$(cat "$RECORD")"
+}
+
 @test "C9: a log that is synced again and again drags nothing along" {
     slow
     USHIM_STATS=$RECORD shim_in auto-forced "$SYNCS" log "$WORK/slow"
