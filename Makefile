@@ -23,7 +23,9 @@ SHIM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Ishim $(WAR
 LTO         := $(if $(findstring Free Software Foundation,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects)
 # -fexceptions: a cancelled thread unwinds through us (pthread_testcancel).
 LIB_CFLAGS  := -fPIC -fvisibility=hidden -fno-plt -fexceptions -ftls-model=initial-exec $(LTO)
-LIB_LDFLAGS := -shared -Wl,-soname,libushim.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+# noseparate-code: two mappings fewer, an eighth of what loading us costs (94 us, 83 so; a library with
+# nothing in it takes 44).
+LIB_LDFLAGS := -shared -Wl,-soname,libushim.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noseparate-code \
 	       -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-O1 -Wl,--as-needed
 
 ifneq ($(V),1)
