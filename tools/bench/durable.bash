@@ -40,13 +40,15 @@ durable_head() { # UNIT
         strict 'plain: least to most'
 }
 
-# durable_fsyncs NAME PATTERN DIRECTORY COUNT AUTO-TARGET STRICT-TARGET: microseconds each.
+# durable_fsyncs NAME PATTERN DIRECTORY COUNT AUTO-TARGET STRICT-TARGET: microseconds each. Every
+# round begins with another side: a log that grows makes the later ones slower (btrfs: a tenth).
 durable_fsyncs() {
     local side name round rows=''
     local -A ns=()
-    local -a variables
+    local -a variables sides=("${durable_sides[@]}")
     for ((round = 0; round <= ROUNDS; round++)); do
-        for side in "${durable_sides[@]}"; do
+        sides=("${sides[@]:1}" "${sides[0]}")
+        for side in "${sides[@]}"; do
             name=${side%%:*}
             IFS=, read -r -a variables <<<"${side#*:}"
             sync -f "$3" 2>/dev/null || sync
