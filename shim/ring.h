@@ -70,6 +70,9 @@ int ring_flush(struct ring *ring);
 typedef void ring_done(uint64_t token, int result);
 void ring_reap(struct ring *ring, ring_done *done);
 
+/* True if there is something to reap. Changes nothing, so it may be asked anywhere. */
+bool ring_has_done(const struct ring *ring);
+
 /* Waits until another completion is there, or COUNT are, at most SLICE_MS. */
 void ring_await(struct ring *ring, unsigned slice_ms);
 void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms);

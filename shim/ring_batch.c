@@ -83,6 +83,13 @@ void ring_reap(struct ring *ring, ring_done *done)
 	}
 }
 
+bool ring_has_done(const struct ring *ring)
+{
+	const struct io_uring_cq *cq = &ring->uring.cq;
+
+	return *cq->khead != io_uring_smp_load_acquire(cq->ktail);
+}
+
 void ring_await(struct ring *ring, unsigned slice_ms)
 {
 	ring_await_all(ring, 1, slice_ms);

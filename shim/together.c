@@ -202,7 +202,7 @@ static bool sync_grouped(const struct passage *passage)
 	    !shape_read(fd, &shape) || shape.identity.device != pay.device)
 		return false;
 	next_note(fd, &shape);
-	if (!next_ordered())
+	if (!next_ordered() || (root && grace_goes_on(root)))
 		return false;
 	signals_note_change(); /* a handler may have been installed unseen */
 	thread_enter(&held);

@@ -91,6 +91,13 @@ bool grace_is_here(struct together *together)
 	return false;
 }
 
+bool grace_goes_on(const struct together *together)
+{
+	const struct ring *ring = flight_ring();
+
+	return together->grace_awaited && !(ring && ring_has_done(ring));
+}
+
 void grace_note(struct together *together)
 {
 	together->grace_ns = clock_ns();

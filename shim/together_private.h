@@ -181,6 +181,9 @@ bool grace_pays(const struct together *together, unsigned coming);
 /* True if a look at /proc/locks does not wait now, or may well; else waiting begins beside us. */
 bool grace_is_here(struct together *together);
 
+/* True while that goes on; then there is nothing else to do. */
+bool grace_goes_on(const struct together *together);
+
 /* One was made. */
 void grace_note(struct together *together);
 
