@@ -19,7 +19,7 @@
 
 enum {
 	LOOK_EVERY = 64, /* calls after which completions nobody came for are looked at */
-	UNORDERED_FIRST = 32, /* slow fsyncs in no order, before some are not looked at: */
+	UNORDERED_FIRST = 64, /* slow fsyncs that lead to no group, before some are not looked at: */
 	UNORDERED_LEFT = 32,  /* so many, */
 	UNORDERED_NEXT = 8,   /* and then these are again */
 	MS = 1000 * 1000,
@@ -28,6 +28,7 @@ enum {
 /* Ordinary memory, so that children inherit what was learned. */
 static struct pay pay;
 static bool given_up;
+static unsigned patience; /* slow fsyncs until some are not looked at */
 static bool rests; /* fsync is not armed: see rest() */
 bool together_keeps; /* and ushim_armed is as for that */
 
@@ -42,6 +43,7 @@ void together_begin(void)
 {
 	pay_begin(&pay, 0);
 	pay.forced = config.force;
+	patience = UNORDERED_FIRST;
 	given_up = config.sqpoll_ms > 0;
 }
 
@@ -64,18 +66,17 @@ static void arm(void)
 
 /* ---- the program's own fsync, made plainly ---- */
 
-/* A database syncs the same few files for ever: looking at each costs a hundredth of it. */
-static void order_look(void)
+/*
+ * Slow ones that led to no group. A database syncs the same few files for ever, and looking at each
+ * costs a hundredth of it.
+ */
+static void patience_lose(void)
 {
-	static unsigned patience = UNORDERED_FIRST;
-
-	if (next_ordered())
-		patience = UNORDERED_FIRST;
-	else if (!--patience) {
-		patience = UNORDERED_NEXT;
-		next_forget();
-		pay_pause(&pay, UNORDERED_LEFT);
-	}
+	if ((root && root->grace_awaited) || --patience)
+		return; /* a group is about to begin; or may yet */
+	patience = UNORDERED_NEXT;
+	next_forget();
+	pay_pause(&pay, UNORDERED_LEFT);
 }
 
 static void learn(int fd, uint64_t ns)
@@ -92,7 +93,7 @@ static void learn(int fd, uint64_t ns)
 			pay.opens = names_alike(fd) && (pay.forced || !names_network(fd));
 		}
 		next_note(fd, &shape);
-		order_look();
+		patience_lose();
 	}
 	pay_plain(&pay, ns);
 }
@@ -184,6 +185,7 @@ static bool group_before(const struct passage *passage)
 	runs = !given_up;
 	if (runs)
 		group_run(root, passage, count);
+	patience = UNORDERED_FIRST;
 	candidates_close(root, count);
 	grace_keep(root);
 	given_up |= root->owed > 0; /* a storage that fails is left to the program */

@@ -53,7 +53,16 @@ static int steps(int from, int to)
 	return count > 0 && count <= SKIPS_MOST && from + count * distance == to ? count : 0;
 }
 
-/* Three that lie in one line show an order; it goes on over numbers that are something else's. */
+static bool alike(const struct past *a, const struct past *b)
+{
+	return a->shape.mode == b->shape.mode && a->writable == b->writable &&
+	       a->shape.identity.device == b->shape.identity.device;
+}
+
+/*
+ * Three of a kind that lie in one line show an order; it goes on over numbers that are something
+ * else's. (A database syncs its directory, its journal and itself, by falling numbers.)
+ */
 static void order_look(void)
 {
 	int before = trail[0].fd - trail[1].fd;
@@ -61,7 +70,8 @@ static void order_look(void)
 	if (distance && steps(trail[1].fd, trail[0].fd))
 		return;
 	distance = 0;
-	if (trail_length == TRAIL && before == trail[1].fd - trail[2].fd)
+	if (trail_length == TRAIL && before == trail[1].fd - trail[2].fd &&
+	    alike(&trail[0], &trail[1]) && alike(&trail[1], &trail[2]))
 		distance = before;
 }
 

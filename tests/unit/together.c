@@ -390,6 +390,18 @@ static void three_at_equal_distances_are_an_order(void)
 	CHECK(!next_ordered());
 }
 
+static void a_directory_in_the_line_breaks_it(void)
+{
+	const struct shape directory = {.identity = {1, 9}, .mode = S_IFDIR};
+
+	next_note(6, &directory);
+	noted(1, 5);
+	noted(2, 4);
+	CHECK(!next_ordered());
+	noted(3, 3);
+	CHECK(next_ordered());
+}
+
 static void one_file_again_and_again_is_none(void)
 {
 	for (unsigned i = 0; i < 10; i++)
@@ -428,5 +440,6 @@ int main(int argc, char **argv)
 	test("an unlocked one is", an_unlocked_file_is);
 	test("three descriptors at equal distances are an order", three_at_equal_distances_are_an_order);
 	test("one file again and again is none", one_file_again_and_again_is_none);
+	test("C9: nor does a line with a directory in it show one", a_directory_in_the_line_breaks_it);
 	return tests_end();
 }

@@ -231,7 +231,7 @@ for file in files:
         END { exit together < 20 }' "$LOG" || fail "one after another: $(grep ' fsync ' "$LOG")"
 }
 
-# After 32 in no order eight of 40 are looked at; an order behind them is found all the same.
+# After 64 in no order eight of 40 are looked at; an order behind them is found all the same.
 @test "C9: a database's fsyncs are looked at seldom, and do not hide what comes behind them" {
     slow
     requires python3
