@@ -136,6 +136,26 @@ python3 -I p.py; python3 -I -m compileall -q --invalidation-mode unchecked-hash 
 END
 }
 
+@test "C1: files made durable one after another are the same" {
+    requires python3
+    parity <<'END'
+cat >d.py <<'PY'
+import os
+files = [os.open("mail%02d" % i, os.O_RDWR | os.O_CREAT, 0o600) for i in range(48)]
+for i, f in enumerate(files): os.write(f, b"message %d\n" % i * 100)
+for i, f in enumerate(files):
+    os.fsync(f)
+    if i % 7 == 3: os.pwrite(files[(i + 2) % 48], b"changed", 10); os.ftruncate(files[(i + 5) % 48], 50)
+for f in files[::5]: os.fdatasync(f)
+for f in files: os.close(f)
+for i in range(48):
+    f = os.open("mail%02d" % i, os.O_RDONLY); os.fsync(f); print(f, os.fstat(f).st_size, os.read(f, 40)); os.close(f)
+    os.rename("mail%02d" % i, "new%02d" % (i % 40))
+PY
+python3 -I d.py; sync new*; sync -d new0*; sync none new01; rm d.py
+END
+}
+
 project() {
     cp -a "$TREE/src" "$WORK"
     rm "$WORK/src/lib/up" "$WORK/src/pipe"
