@@ -11,8 +11,12 @@
  *   thread, vfork, exec    in the middle of a listing
  *   shared      by a child too, with readdir_r, a thread and a rewind of its own
  *   changes     removes entries the listing has not come to, between two of its entries
+ *   untold      the same, by calls no library sees, as if by somebody who does not tell
+ *   position    of the descriptor, after the first entry
  *   operands    asks about its operands after it has rewritten argv
  */
+#include "raw.h"
+
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -23,6 +27,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,33 +284,77 @@ static void shared(const char *directory)
 	walk_on(stream, 1 << 20);
 }
 
-/* For directories of more entries than one getdents64 brings. */
-static void changes(const char *directory)
+static void unlink_untold(const char *name)
 {
-	enum { NAMES = 1000, LATE = 800 };
-	static char name[NAMES][256];
+	if (raw(SYS_unlink, name))
+		errx(1, "%s", name);
+}
+
+static void unlink_told(const char *name)
+{
+	if (unlink(name))
+		err(1, "%s", name);
+}
+
+enum { NAMES = 1000 };
+
+static char name[NAMES][256];
+
+/*
+ * To the end and asked about; then once more, as far as the first entry. Who looks on reads on:
+ * the directory is to have more entries than one getdents64 brings.
+ */
+static DIR *list_again(const char *directory, int *count)
+{
 	DIR *stream = opendir(directory);
 	const struct dirent *entry;
-	int count = 0, listed = 0;
 	struct stat stat;
 
-	while ((entry = readdir(stream)) && count < NAMES) {
-		strcpy(name[count++], entry->d_name);
+	for (*count = 0; (entry = readdir(stream)) && *count < NAMES;) {
+		strcpy(name[(*count)++], entry->d_name);
 		fstatat(dirfd(stream), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW);
 	}
 	closedir(stream);
 	if (chdir(directory))
 		err(1, "%s", directory);
 	stream = opendir(".");
-	ask(stream, readdir(stream)->d_name);
+	readdir(stream);
+	return stream;
+}
+
+static void position(const char *directory)
+{
+	int count;
+	DIR *stream = list_again(directory, &count);
+
+	printf("%ld\n", (long)lseek(dirfd(stream), 0, SEEK_CUR));
+}
+
+static void removals(const char *directory, void (*remove)(const char *name))
+{
+	enum { LATE = 800 };
+	const struct dirent *entry;
+	int count, listed = 0;
+	DIR *stream = list_again(directory, &count);
+
 	for (int i = LATE; i < count; i++)
-		unlink(name[i]);
+		remove(name[i]);
 	while ((entry = readdir(stream)))
 		for (int i = LATE; i < count; i++)
 			listed += !strcmp(entry->d_name, name[i]) && name[i][0] != '.';
 	printf("%d removed, %d of them listed\n", count - LATE, listed);
 	for (int i = LATE; i < count; i++)
 		close(open(name[i], O_WRONLY | O_CREAT, 0600));
+}
+
+static void changes(const char *directory)
+{
+	removals(directory, unlink_told);
+}
+
+static void untold(const char *directory)
+{
+	removals(directory, unlink_untold);
 }
 
 static void borrow(const char *directory)
@@ -361,6 +410,7 @@ int main(int argc, char **argv)
 		{"walk", walk},     {"copy", copy},   {"names", names},   {"memory", memory},
 		{"faults", faults}, {"thread", thread}, {"vfork", borrow}, {"exec", replace},
 		{"shared", shared}, {"changes", changes},
+		{"untold", untold}, {"position", position},
 	};
 
 	if (argc < 3)

@@ -78,6 +78,23 @@ as_plain() {
     grep -q '^102 removed, 0 of them listed$' plain || skip "requires a file system that does not list ahead"
 }
 
+@test "C1: strict: nor are entries that somebody removed without a word" {
+    fill 900
+    "$LISTING" untold d >plain
+    grep -q '^102 removed, 0 of them listed$' plain || skip "requires a file system that does not list ahead"
+    # Read on in auto, which has this way to know.
+    USHIM_STALE_MS=60000 USHIM_FORCE=1 shim_in auto "$LISTING" untold d >auto
+    ! grep -q ' 0 of them listed$' auto || fail "nothing was read on"
+    USHIM_STALE_MS=60000 USHIM_FORCE=1 USHIM_STATS=$PWD/record shim_in strict "$LISTING" untold d >strict
+    same plain strict
+    asked_in_play strict 500
+}
+
+@test "C1: a stream's descriptor is where the program has read, not where the shim has" {
+    fill 900
+    as_plain 500 "$LISTING" position d
+}
+
 @test "C1: bad pointers are EFAULT and errno is untouched, while answers are served" {
     fill 300
     as_plain 20 "$LISTING" faults d
