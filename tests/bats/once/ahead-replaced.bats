@@ -62,6 +62,17 @@ no_fifo_opened() {
     USHIM_STALE_MS=20 at_once "$PROG/ahead-fifo" stranger stranger
 }
 
+@test "A file under somebody's lease is not waited for by whoever opens it ahead" {
+    local mode status
+    for mode in auto strict; do
+        mkdir "$mode"
+        status=0
+        USHIM_STALE_MS=60000 USHIM_FORCE=1 shim_in "$mode" "$PROG/ahead-lease" "$mode" || status=$?
+        [ "$status" -ne 77 ] || skip "requires leases"
+        [ "$status" -eq 0 ] || fail "$mode: status $status"
+    done
+}
+
 # on_slowfs COMMAND...: in the directory back, seen through slowfs as mnt.
 on_slowfs() {
     requires fuse

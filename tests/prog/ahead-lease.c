@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ahead-lease DIRECTORY: lists files and reads the first ones; the next ones are under somebody's
+ * lease, so that who opens them waits until that one lets go (fcntl(2), F_SETLEASE). Whatever
+ * reads ahead must find them busy and leave: when the leases are given back, nobody may be there
+ * who has waited to open. inotify(7) tells.
+ *
+ * 77 where files have no leases.
+ */
+#include "raw.h"
+
+#include <dirent.h>
+#include <err.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FILES = 30, READ = 6, LEASED = 8 };
+
+#define CHECK(call)                                                                                \
+	do                                                                                         \
+		if ((call) < 0)                                                                    \
+			err(1, "%s", #call);                                                       \
+	while (0)
+
+static char names[FILES][300];
+static int leased[FILES];
+
+static void file_make(const char *path)
+{
+	int fd;
+
+	CHECK(fd = open(path, O_WRONLY | O_CREAT, 0600));
+	CHECK(write(fd, "contents", 8));
+	close(fd);
+}
+
+static void files_make(void)
+{
+	char path[32];
+
+	CHECK(mkdir("files", 0700));
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), "files/%d", i);
+		file_make(path);
+	}
+	file_make("first");
+	file_make("second");
+}
+
+/* In the order of the listing from here on. */
+static void list(void)
+{
+	const struct dirent *entry;
+	DIR *stream = opendir("files");
+	int count = 0;
+
+	if (!stream)
+		err(1, "files");
+	while ((entry = readdir(stream)) && count < FILES)
+		if (entry->d_name[0] != '.')
+			snprintf(names[count++], sizeof(names[0]), "files/%s", entry->d_name);
+	closedir(stream);
+}
+
+static void leases_take(void)
+{
+	signal(SIGIO, SIG_IGN);
+	for (int i = LEASED; i < FILES; i++) {
+		CHECK(leased[i] = open(names[i], O_RDWR));
+		if (fcntl(leased[i], F_SETLEASE, F_WRLCK))
+			err(77, "F_SETLEASE");
+	}
+}
+
+static void leases_give_back(void)
+{
+	int wanted = 0;
+
+	for (int i = LEASED; i < FILES; i++) {
+		wanted += fcntl(leased[i], F_GETLEASE) == F_RDLCK;
+		CHECK(fcntl(leased[i], F_SETLEASE, F_UNLCK));
+	}
+	if (!wanted)
+		errx(1, "nobody has come for one of them");
+}
+
+static void read_some(void)
+{
+	char buffer[16];
+	int fd;
+
+	for (int i = 0; i < READ; i++) {
+		CHECK(fd = open(names[i], O_RDONLY));
+		CHECK(read(fd, buffer, sizeof(buffer)));
+		close(fd);
+	}
+}
+
+/* Of the files under lease, since the watch began. */
+static int openings(int watch)
+{
+	_Alignas(struct inotify_event) char buffer[65536];
+	ssize_t length = read(watch, buffer, sizeof(buffer));
+	int count = 0;
+
+	for (char *at = buffer; at < buffer + length;) {
+		const struct inotify_event *event = (const void *)at;
+
+		for (int i = LEASED; i < FILES && event->len; i++)
+			if (!strcmp(event->name, names[i] + strlen("files/"))) {
+				fprintf(stderr, "%s (place %d) was opened\n", event->name, i);
+				count++;
+			}
+		at += sizeof(*event) + event->len;
+	}
+	return count;
+}
+
+/* A word that no library knows of. */
+static void say(int fd)
+{
+	char byte = 0;
+
+	if (raw(SYS_write, fd, &byte, 1) != 1)
+		errx(1, "nobody listens");
+}
+
+/* False when there will be none. */
+static bool hear(int fd)
+{
+	char byte;
+
+	return raw(SYS_read, fd, &byte, 1) == 1;
+}
+
+static void hold(int told, int says)
+{
+	int watch;
+
+	leases_take();
+	CHECK(watch = inotify_init1(IN_NONBLOCK));
+	CHECK(inotify_add_watch(watch, "files", IN_OPEN));
+	say(says);
+	if (!hear(told))
+		exit(1);
+	leases_give_back();
+	say(says);
+	hear(told); /* the end */
+	exit(openings(watch) != 0);
+}
+
+/* A removal lets what is being opened ahead come to its end, as far as it does. */
+static void read_ahead_of(int told, int says)
+{
+	if (!hear(told))
+		return;
+	list();
+	read_some();
+	CHECK(unlink("first"));
+	say(says);
+	if (hear(told))
+		CHECK(unlink("second"));
+}
+
+int main(int argc, char **argv)
+{
+	int there[2], back[2], status, pid;
+
+	if (argc != 2)
+		errx(2, "usage: see the source");
+	CHECK(chdir(argv[1]));
+	files_make();
+	list();
+	CHECK(pipe(there));
+	CHECK(pipe(back));
+	CHECK(pid = fork());
+	close(there[!pid]);
+	close(back[!!pid]);
+	if (!pid)
+		hold(there[0], back[1]);
+	read_ahead_of(back[0], there[1]);
+	close(there[1]);
+	CHECK(waitpid(pid, &status, 0));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
