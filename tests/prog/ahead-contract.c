@@ -602,6 +602,43 @@ static void do_popen(void)
 		err(1, "popen");
 }
 
+/*
+ * A program that has its own malloc is called by libc in the middle of calls that ask for memory:
+ * in a stream's opening here, which is itself no change.
+ */
+static void (*in_malloc)(void);
+
+extern void *__libc_malloc(size_t size);
+
+void *malloc(size_t size)
+{
+	void (*first)(void) = in_malloc;
+
+	in_malloc = NULL;
+	if (first)
+		first();
+	return __libc_malloc(size);
+}
+
+static void within(void (*change)(void), bool directory_too)
+{
+	in_malloc = change;
+	if (directory_too ? !opendir("/") : !fopen(beside(name_made(0)), "r"))
+		err(1, "%s", other);
+	if (in_malloc)
+		errx(1, "malloc was not called");
+}
+
+static void do_within_opendir(void)
+{
+	within(do_open_write_close, true);
+}
+
+static void do_within_fopen(void)
+{
+	within(do_truncate, false);
+}
+
 /* The listed directory is moved away and another is put in its place. */
 static void twin_make(void)
 {
@@ -1539,6 +1576,8 @@ static const struct scenario {
 	{"spawn", nothing, do_spawn, NULL, NULL},
 	{"system", nothing, do_system, NULL, NULL},
 	{"popen", nothing, do_popen, NULL, NULL},
+	{"within-opendir", nothing, do_within_opendir, NULL, NULL},
+	{"within-fopen", nothing, do_within_fopen, NULL, NULL},
 	{"replace-directory", twin_make, do_replace_directory, NULL, NULL},
 	{"dup2-directory", twin_make, do_dup2_directory, NULL, NULL},
 	{"closedir-reuse", twin_make, do_closedir_reuse, NULL, NULL},
@@ -1609,6 +1648,7 @@ static const struct scenario {
 	{"hurry-epoll", with_pipe, hear_epoll, tell_pipe, NULL},
 	{"hurry-sigtimedwait", peer_make, hear_sigtimedwait, tell_signal, NULL},
 	{"hurry-recv", with_socket_timed, hear_recv, tell_pipe, NULL},
+	{"hurry-read", with_socket_timed, hear_read, tell_pipe, NULL},
 	{"told-sleep", peer_make, hear_sleep, tell_nothing, NULL},
 	{"untold", peer_make, hear_nothing, tell_nothing, NULL},
 };

@@ -108,6 +108,7 @@ NAMED=(truncate chmod fchmodat utimensat setxattr link unlink unlinkat remove re
     rename-over rename-exchange syscall-chmod)
 INNER=(list-inner create-inside mkdir-inside mkstemp-inside rmdir)
 FLOWS=(thread thread-memory fork-wait vfork vfork-exec spawn system popen)
+WITHIN=(within-opendir within-fopen)
 PLACES=(replace-directory dup2-directory closedir-reuse chdir fchdir)
 STREAMS=(told-read told-readv told-preadv2 told-splice told-syscall told-fgets told-getline
     told-getc told-getc_unlocked told-fread told-fscanf told-poll told-poll-loop told-select
@@ -120,7 +121,7 @@ LOCKS=(told-flock told-fcntl told-fcntl-ofd told-fcntl-getlk told-lockf told-dot
     told-dot-lock-link told-dot-lock-mkdir told-sem told-sem-getvalue told-semop told-msgrcv
     told-mq)
 # What the kernel itself never restarts; io_uring interrupts whoever it needs (task work).
-INTERRUPTIBLE=(hurry-semop hurry-epoll hurry-sigtimedwait hurry-recv)
+INTERRUPTIBLE=(hurry-semop hurry-epoll hurry-sigtimedwait hurry-recv hurry-read)
 MEMORY=(told-memory told-shmat)
 
 @test "C2: without a change every answer is what the kernel says" {
@@ -157,6 +158,10 @@ MEMORY=(told-memory told-shmat)
 
 @test "C2: what another thread or a child the program waits for did is seen" {
     holds "${FLOWS[@]}"
+}
+
+@test "C2: what a program's own malloc does, in the middle of another call, is seen" {
+    holds "${WITHIN[@]}"
 }
 
 @test "C2: a directory renamed away and another in its place; its descriptor reused; chdir" {
