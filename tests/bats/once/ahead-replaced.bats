@@ -91,6 +91,20 @@ teardown() {
     no_fifo_opened mnt 100 close dup2
 }
 
+@test "What was opened ahead is closed before its name goes, by unlink or rename" {
+    local way
+    for way in unlink rename; do
+        rm -rf back/d back/d.other
+        mkdir -p back/d back/d.other
+        touch back/d/f{1..60}
+        on_slowfs --delay=open:5ms
+        rm -f record
+        USHIM_STALE_MS=60000 at_once "$PROG/ahead-removed" "$way" mnt/d
+        umount mnt
+        recorded fetched 20
+    done
+}
+
 @test "Nor on storage where every type has to be asked for" {
     on_slowfs --delay=1ms
     USHIM_STALE_MS=60000 no_fifo_opened mnt 3 unlink rename swap chdir child
