@@ -29,6 +29,7 @@ enum {
 	COMMANDS_MOST = 512,
 	ROOM = 1024,
 	LINGER_NS = 300 * 1000,
+	WITHOUT_RENAMES = 100000, /* the first seed of a sequence without renames */
 };
 
 enum kind {
@@ -65,10 +66,10 @@ static const char *renamable(int dir, int at)
 	return NULL;
 }
 
-/* Renames wait for their file: every second sequence is without, and has more pending. */
+/* Renames wait for their file: these sequences are without, and have more pending. */
 static void commands_invent(void)
 {
-	bool renames = state % 2 != 0;
+	bool renames = state < WITHOUT_RENAMES;
 
 	for (int i = 0; i < COMMANDS_MOST; i++) {
 		struct command *command = &commands[i];

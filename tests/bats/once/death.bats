@@ -69,7 +69,7 @@ all_stopped() {
 @test "C5: stopped, there is a beginning of it in each directory; continued, all of it; killed, a beginning" {
     local seed count of_one missing=0
     enter_slow --delay=link:5ms,symlink:1ms,mkdir:1ms,rename:1ms --entry-timeout=0
-    for ((seed = FIRST; seed <= LAST; seed++)); do
+    for ((seed = FIRST + 100000; seed <= LAST + 100000; seed++)); do # without renames: more is pending
         count=$((seed * 41 % 71 + 60))
         USHIM_MODE=auto LD_PRELOAD=$LIB "$PROG/death" run "$seed" "$count" stop d source 3>&- &
         STOPPED=$!
@@ -92,6 +92,8 @@ all_stopped() {
     [ "$missing" -gt 0 ] # or nobody was stopped with something pending
 }
 
+# With more pending (seeds from 100000 on) this finds a fault in one run of two: a hard-linked chain goes
+# on behind a request that the kill took back (README, "A kill in the middle of a chain").
 @test "C5: killed from outside at any request" {
     local seed signal status
     for ((seed = FIRST; seed <= LAST; seed++)); do
