@@ -199,20 +199,53 @@ static void lookup_done(struct behind *behind, struct dir *dir)
 		behind->ready = true;
 }
 
-void command_done(uint64_t token, int result)
+static void command_landed(struct behind *behind, struct command *command, int result)
 {
-	struct behind *behind = behind_root();
-	struct command *command = &behind->commands[token];
-
-	if (token >= BEHIND_COMMANDS) {
-		lookup_done(behind, &behind->dirs[token - BEHIND_COMMANDS]);
-		return;
-	}
 	if (result_is_refusal(result))
 		result = command_by_hand(command);
 	command->dir->flying--;
 	behind->flying--;
 	command_end(behind, command, result);
+}
+
+/*
+ * The rest of DIR's chain was not begun. It goes out again if it was STOPPED, with the process, and
+ * is made by hand if the ring could not run it.
+ */
+static void chain_broken(struct behind *behind, struct dir *dir, bool stopped)
+{
+	while (!stopped && dir->flying)
+		command_landed(behind, dir->head, -ECANCELED);
+	for (struct command *command = dir->head; dir->flying; command = command->next) {
+		command->state = COMMAND_QUEUED;
+		dir->flying--;
+		behind->flying--;
+	}
+	behind->ready = true;
+}
+
+/* ---- tokens: a command, or a directory whose names were looked up or whose guard has failed ---- */
+
+enum {
+	TOKEN_LOOKUP = BEHIND_COMMANDS,
+	TOKEN_GUARD = TOKEN_LOOKUP + BEHIND_DIRS,
+};
+
+static uint64_t dir_token(const struct behind *behind, const struct dir *dir, unsigned kind)
+{
+	return kind + (uint64_t)(dir - behind->dirs);
+}
+
+void command_done(uint64_t token, int result)
+{
+	struct behind *behind = behind_root();
+
+	if (token >= TOKEN_GUARD)
+		chain_broken(behind, &behind->dirs[token - TOKEN_GUARD], result > 0);
+	else if (token >= TOKEN_LOOKUP)
+		lookup_done(behind, &behind->dirs[token - TOKEN_LOOKUP]);
+	else
+		command_landed(behind, &behind->commands[token], result);
 }
 
 /* ---- submission ---- */
@@ -293,7 +326,7 @@ static unsigned prepared_most(void)
  */
 static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	uint64_t token = BEHIND_COMMANDS + (uint64_t)(dir - behind->dirs), now = clock_ns();
+	uint64_t token = dir_token(behind, dir, TOKEN_LOOKUP), now = clock_ns();
 	unsigned room = ring_room(ring), most = prepared_most();
 	unsigned length = chain_length(dir, room < most ? room : most);
 	const struct command *command = dir->head;
@@ -325,27 +358,49 @@ static bool chain_ready(struct behind *behind, struct ring *ring, struct dir *di
 	       !chain_prepare(behind, ring, dir);
 }
 
+/*
+ * The most commands of one chain. A kill may take a command back, and none behind it may be done
+ * then: a guard comes between two, or they go one by one.
+ */
+static unsigned chain_most(struct ring *ring)
+{
+	unsigned room = ring_room(ring), most = (room + 1) / 2;
+
+	return most > 1 && !ring_guard(ring, FLIGHT_SLOT_GUARD) ? 1 : most;
+}
+
+/* Hands COUNT commands of DIR to RING; how many it took, or a negative errno. */
+static int chain_fly_out(const struct behind *behind, struct ring *ring, const struct dir *dir,
+			 unsigned count)
+{
+	const struct command *command = dir->head;
+	int taken;
+
+	for (unsigned i = 0; i < count; i++, command = command->next) {
+		struct call call;
+
+		command_call(command, &call);
+		call.hard_linked = i + 1 < count;
+		flight_queue(ring, &call, FLIGHT_COMMAND, (uint64_t)(command - behind->commands));
+		if (call.hard_linked)
+			flight_queue_guard(ring, FLIGHT_COMMAND, dir_token(behind, dir, TOKEN_GUARD));
+	}
+	taken = ring_flush(ring);
+	return taken > 0 ? (taken + 1) / 2 : taken;
+}
+
 /* False when the ring takes no more at the moment. */
 static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *dir)
 {
 	unsigned most = dir->prepared ? dir->prepared : CHAIN_MOST;
-	unsigned room = ring ? ring_room(ring) : most;
+	unsigned room = ring ? chain_most(ring) : most;
 	unsigned length = chain_length(dir, room < most ? room : most);
-	const struct command *command = dir->head;
-	int taken = -EBADF;
+	int taken;
 
 	dir->prepared = 0;
 	if (!length)
 		return room > 0;
-	for (unsigned i = 0; ring && i < length; i++, command = command->next) {
-		struct call call;
-
-		command_call(command, &call);
-		call.hard_linked = i + 1 < length;
-		flight_queue(ring, &call, FLIGHT_COMMAND, (uint64_t)(command - behind->commands));
-	}
-	if (ring)
-		taken = ring_flush(ring);
+	taken = ring ? chain_fly_out(behind, ring, dir, length) : -EBADF;
 	if (refused_for_good(taken))
 		chain_by_hand(behind, dir, length);
 	else if (taken > 0)

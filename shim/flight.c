@@ -27,7 +27,7 @@ bool flight_begin(void)
 	if (flight_ring())
 		return true;
 	if (thread_ring(&why))
-		ring_widen(thread_self.ring, config.depth, FLIGHT_SLOTS + 1);
+		ring_widen(thread_self.ring, config.depth, FLIGHT_SLOTS_ALL);
 	if (why)
 		stats_ring_error(why);
 	return flight_ring() != NULL;
@@ -38,9 +38,20 @@ void flight_receive(enum flight kind, ring_done *done)
 	receivers[kind] = done;
 }
 
+static uint64_t token_of(enum flight kind, uint64_t token)
+{
+	return (uint64_t)kind << KIND_SHIFT | token;
+}
+
 bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token)
 {
-	return ring_queue(ring, call, (uint64_t)kind << KIND_SHIFT | token);
+	return ring_queue(ring, call, token_of(kind, token));
+}
+
+bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token)
+{
+	return ring_guard(ring, FLIGHT_SLOT_GUARD) &&
+	       ring_queue_guard(ring, token_of(kind, token));
 }
 
 static void flight_landed(uint64_t token, int result)

@@ -23,9 +23,11 @@ enum flight {
 	FLIGHT_KINDS,
 };
 
-/* Direct descriptors: files being read ahead, and the one of FLIGHT_GRACE. */
+/* Direct descriptors: files being read ahead, the one of FLIGHT_GRACE, the one of guards. */
 #define FLIGHT_SLOTS 32
 #define FLIGHT_SLOT_GRACE FLIGHT_SLOTS
+#define FLIGHT_SLOT_GUARD (FLIGHT_SLOTS + 1)
+#define FLIGHT_SLOTS_ALL (FLIGHT_SLOTS + 2)
 
 /* Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none. */
 bool flight_begin(void);
@@ -38,6 +40,9 @@ void flight_receive(enum flight kind, ring_done *done);
 
 /* As ring_queue, with a TOKEN below 2^56 of KIND's own. */
 bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token);
+
+/* As ring_queue_guard, with the slot for it. */
+bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token);
 
 /* Picks up what has arrived; makes no system call. */
 void flight_reap(struct ring *ring);

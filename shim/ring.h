@@ -55,6 +55,18 @@ enum reason ring_run(struct ring *ring, const struct call *call, int *result);
  * descriptors. 0 or a negative errno. */
 int ring_widen(struct ring *ring, unsigned workers, unsigned slots);
 
+/*
+ * A guard between two hard-linked entries: the second is not begun once the process is about to die
+ * or stop, so that the first cannot be given up for it alone. Needs the free direct descriptor SLOT;
+ * false where there is none to be had.
+ *
+ * ring_queue_guard queues one; false when the ring is full or has none. One that is passed says
+ * nothing. Else nothing behind it is begun, and either TOKEN tells so (with a result above 0 when
+ * the process was stopped), or every single entry does with -ECANCELED (before Linux 5.17).
+ */
+bool ring_guard(struct ring *ring, unsigned slot);
+bool ring_queue_guard(struct ring *ring, uint64_t token);
+
 /* Entries that still fit. */
 unsigned ring_room(const struct ring *ring);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_private: what the three files of the ring module share: ring_setup.c makes one,
- * ring_prep.c turns calls into entries, ring.c runs them.
+ * ring_private: what the files of the ring module share: ring_setup.c makes one, ring_prep.c turns
+ * calls into entries, ring.c runs one and waits, ring_batch.c has many in flight, ring_guard.c ends
+ * their chains.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H
@@ -31,6 +32,7 @@ struct ring {
 	int high_fd;         /* descriptor kept before Linux 6.3, or -1 */
 	void *memory;        /* NO_MMAP: ours; null where liburing mapped the kernel's */
 	size_t memory_size;
+	unsigned guard_slot; /* of what ring_queue_guard reads, + 1; or 0 */
 	struct statx statx;
 };
 

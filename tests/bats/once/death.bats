@@ -92,11 +92,9 @@ all_stopped() {
     [ "$missing" -gt 0 ] # or nobody was stopped with something pending
 }
 
-# With more pending (seeds from 100000 on) this finds a fault in one run of two: a hard-linked chain goes
-# on behind a request that the kill took back (README, "A kill in the middle of a chain").
 @test "C5: killed from outside at any request" {
     local seed signal status
-    for ((seed = FIRST; seed <= LAST; seed++)); do
+    for ((seed = FIRST + 100000; seed <= LAST + 100000; seed++)); do # without renames: more is pending
         signal=$((seed % 3 ? 9 : 15))
         enter_slow --delay=link:500us,symlink:500us,mkdir:500us,rename:500us --log="$LOG"
         status=0

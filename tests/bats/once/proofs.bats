@@ -242,3 +242,14 @@ removed_early() {
     printf 'mkdir: 0\nlink: 0\nlink: 0\nlink: 0\nlink: EMLINK\nlink: EMLINK\n' >expected
     same expected said
 }
+
+@test "C10: without /dev/zero, and so without guards, commands go out one by one" {
+    requires root
+    side plain plainly link_name_used
+    AS=(unshare --mount sh -c 'mount --bind /dev/null /dev/zero && exec "$@"' sh)
+    "${AS[@]}" true 2>/dev/null || skip "requires mount namespaces"
+    side shim forced link_name_used
+    same plain shim
+    grep -q '"deferred":' stats.d/stats
+    grep -q '"peak":1,' stats.d/stats
+}
