@@ -192,12 +192,21 @@ void behind_settle(void)
 	go_out_now(behind);
 }
 
+/* A call comes that may take long: what gathered does not wait for it. */
+static void submit_before(struct behind *behind)
+{
+	queue_gathered(behind);
+	queue_turn(behind);
+}
+
 long command_plain(const struct passage *passage, enum reason why, bool unseen)
 {
 	uint64_t ns;
 
 	if (lost_refuses(passage))
 		return *passage->value;
+	if (fence_of(passage->op) == FENCE_COMMAND)
+		submit_before(behind_root());
 	ahead_command(passage->op, unseen);
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = why;
@@ -303,6 +312,15 @@ static bool refuses_outside(const struct passage *passage)
 	return refuses;
 }
 
+/* May more come for the directory whose commands are gathering? */
+static bool gathers(enum op op)
+{
+	enum fence fence = fence_of(op);
+
+	return fence == FENCE_NONE || fence == FENCE_COMMAND || fence == FENCE_ATTRIBUTE ||
+	       fence == FENCE_STAT || fence == FENCE_ASK;
+}
+
 bool behind_before(const struct passage *passage)
 {
 	struct behind *behind = behind_root();
@@ -330,6 +348,8 @@ bool behind_before(const struct passage *passage)
 	}
 	thread_enter(&held);
 	queue_make_room(behind);
+	if (!gathers(passage->op))
+		submit_before(behind);
 	worked_look(behind);
 	done = fence_pass(behind, passage) || lost_refuses(passage);
 	worked_begin(behind, passage);

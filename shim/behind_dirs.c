@@ -99,6 +99,8 @@ void dir_drop(struct behind *behind, struct dir *dir)
 		dir->dead = true; /* queue_turn drops it later */
 		return;
 	}
+	if (behind->gathering == dir)
+		behind->gathering = NULL;
 	if (dir->names)
 		process_unmap(dir->names, dir->names_room * sizeof(*dir->names));
 	sweep_end(&dir->listing);

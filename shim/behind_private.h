@@ -156,6 +156,8 @@ struct behind {
 	unsigned ways;        /* pending commands with is_way */
 	unsigned descriptors; /* of ours */
 	int lowest;           /* number below which none of ours is */
+	struct dir *gathering; /* whose first commands are not submitted yet, or null, */
+	uint64_t gathering_ns; /* and since when */
 	uint64_t clock;       /* of touched and serial */
 	uint64_t removed_ns;  /* the thread's own time at the last removal, if nothing came since */
 	unsigned awaited;     /* directories made early that were asked for at once */
@@ -354,7 +356,10 @@ void touch_question(struct behind *behind, const struct passage *passage);
 
 /* ---- behind_queue.c ---- */
 
-/* Picks up what is done, submits what may be, and waits until command_take has room. */
+/* Picks up what is done and submits what may be. */
+void queue_turn(struct behind *behind);
+
+/* The same, and waits until command_take has room. */
 void queue_make_room(struct behind *behind);
 
 /* A command to fill in. Waits for nothing, so that what was proven stays so. */
@@ -362,6 +367,9 @@ struct command *command_take(struct behind *behind);
 
 /* Acknowledges COMMAND: it is DIR's next. */
 void command_defer(struct behind *behind, struct command *command, struct dir *dir);
+
+/* The program turns to something else: what gathered is submitted with the next turn. */
+void queue_gathered(struct behind *behind);
 
 /* False if nothing pending is on that inode, by a hash. */
 bool queue_may_have(struct behind *behind, const struct identity *identity);

@@ -22,9 +22,12 @@
 
 enum {
 	CHAIN_MOST = 64, /* commands of a chain, */
-	PREPARED_LEAST = 8, /* and of one whose names are looked up before; as many as run in */
-	PREPARED_NS = 500 * 1000 * 1000,  /* half of the usual time-out of an entry */
+	PREPARED_LEAST = 2, /* and of one whose names are looked up before; as many as run in */
+	PREPARED_NS = 500 * 1000 * 1000, /* half of the usual time-out of an entry; */
+	RENEWED_NS = 25 * 1000 * 1000,   /* or if it may be about to time out */
+	PREPARE_AT = 2,                  /* commands left of the chain before it */
 	LOOKED_UP_NS = 250 * 1000 * 1000, /* a name is not looked up again so soon */
+	GATHER_FOR = 2, /* times what a command takes: about what gathering may save */
 	WAIT_SLICE_MS = 20,
 	TRACKS_BEFORE = 512, /* trace: below are the questions' tracks */
 };
@@ -180,7 +183,7 @@ static void command_end(struct behind *behind, struct command *command, int resu
 	command->state = COMMAND_FREE;
 	command->next = behind->free;
 	behind->free = command;
-	if (!dir->flying || !dir->pending)
+	if (dir->flying <= PREPARE_AT)
 		behind->ready = true;
 }
 
@@ -250,12 +253,22 @@ void command_done(uint64_t token, int result)
 
 /* ---- submission ---- */
 
-/* How many commands from DIR's first on may go out now. */
-static unsigned chain_length(const struct dir *dir, unsigned most)
+/* The first of DIR that the kernel has not, or null. */
+static const struct command *chain_first(const struct dir *dir)
+{
+	const struct command *command = dir->head;
+
+	while (command && command->state == COMMAND_FLYING)
+		command = command->next;
+	return command;
+}
+
+/* How many commands of DIR from FIRST on make its next chain. */
+static unsigned chain_length(const struct command *first, unsigned most)
 {
 	unsigned length = 0;
 
-	for (const struct command *command = dir->head; command && length < most;
+	for (const struct command *command = first; command && length < most;
 	     command = command->next, length++)
 		if (command->after && command->after->pending)
 			break; /* what is in it has to go first */
@@ -310,9 +323,14 @@ static bool lookup_call(struct behind *behind, const struct command *command, ui
 	return true;
 }
 
-static unsigned prepared_most(void)
+/*
+ * An entry that has timed out is good for long once it is looked up. One that has not is not renewed
+ * by that, and may time out at any moment.
+ */
+static unsigned prepared_most(const struct command *first)
 {
-	uint64_t cost = command_cost_ns(), most = cost ? PREPARED_NS / cost : CHAIN_MOST;
+	uint64_t lasts = first && first->opcode == OPCODE_LINKAT ? RENEWED_NS : PREPARED_NS;
+	uint64_t cost = command_cost_ns(), most = cost ? lasts / cost : CHAIN_MOST;
 
 	if (most > CHAIN_MOST)
 		return CHAIN_MOST;
@@ -327,9 +345,9 @@ static unsigned prepared_most(void)
 static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *dir)
 {
 	uint64_t token = dir_token(behind, dir, TOKEN_LOOKUP), now = clock_ns();
-	unsigned room = ring_room(ring), most = prepared_most();
-	unsigned length = chain_length(dir, room < most ? room : most);
-	const struct command *command = dir->head;
+	const struct command *command = chain_first(dir);
+	unsigned room = ring_room(ring), most = prepared_most(command);
+	unsigned length = chain_length(command, room < most ? room : most);
 	unsigned asked = 0;
 	struct call call;
 	int taken;
@@ -349,13 +367,17 @@ static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *
 	return true;
 }
 
-/* Not before what is known of its names, and no more than those. */
+/*
+ * Are DIR's next names known, as far as that helps? No more than those go out then. It is seen to
+ * when the chain before is nearly over, so that the next need not wait for it.
+ */
 static bool chain_ready(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	if (dir->preparing)
+	if (dir->preparing || dir->flying > PREPARE_AT)
 		return false;
-	return dir->prepared || !ring || !ring_knows(OPCODE_STATX) ||
-	       !chain_prepare(behind, ring, dir);
+	if (!dir->prepared && ring && ring_knows(OPCODE_STATX) && chain_prepare(behind, ring, dir))
+		return false;
+	return !dir->flying;
 }
 
 /*
@@ -394,7 +416,7 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 {
 	unsigned most = dir->prepared ? dir->prepared : CHAIN_MOST;
 	unsigned room = ring ? chain_most(ring) : most;
-	unsigned length = chain_length(dir, room < most ? room : most);
+	unsigned length = chain_length(dir->head, room < most ? room : most);
 	int taken;
 
 	dir->prepared = 0;
@@ -410,7 +432,7 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 
 static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	if (dir->head && !dir->flying && chain_ready(behind, ring, dir) &&
+	if (dir->head && dir != behind->gathering && chain_ready(behind, ring, dir) &&
 	    !chain_submit(behind, ring, dir))
 		behind->ready = true;
 	if (!dir->pending && dir->wanted.kinds)
@@ -419,13 +441,43 @@ static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 		dir_drop(behind, dir);
 }
 
-/* Picks up what is done and submits what may be. */
-static void queue_turn(struct behind *behind)
+/* ---- gathering ---- */
+
+/*
+ * The first commands of a directory wait until the program turns to something else, so that they go
+ * out as one chain, and what it asks and sets there meanwhile need not wait for the lock in which
+ * that chain keeps the directory (cp -a sets an access control list after the last entry).
+ */
+static void gather(struct behind *behind, struct dir *dir)
+{
+	if (behind->gathering == dir)
+		return;
+	queue_gathered(behind);
+	if (dir->flying || dir->preparing)
+		return;
+	behind->gathering = dir;
+	behind->gathering_ns = clock_ns();
+}
+
+void queue_gathered(struct behind *behind)
+{
+	behind->ready |= behind->gathering != NULL;
+	behind->gathering = NULL;
+}
+
+static bool gathered_enough(const struct behind *behind)
+{
+	return clock_ns() - behind->gathering_ns > GATHER_FOR * command_cost_ns();
+}
+
+void queue_turn(struct behind *behind)
 {
 	struct ring *ring = flight_ring();
 
 	if (ring && behind->flying)
 		flight_reap(ring);
+	if (behind->gathering && gathered_enough(behind))
+		queue_gathered(behind);
 	if (!behind->ready)
 		return;
 	behind->ready = false;
@@ -447,6 +499,7 @@ void command_defer(struct behind *behind, struct command *command, struct dir *d
 	command_count(behind, command, 1);
 	if (!dir->flying)
 		behind->ready = true;
+	gather(behind, dir);
 	queue_turn(behind);
 }
 
@@ -459,20 +512,46 @@ static void queue_by_hand(struct behind *behind)
 		struct dir *dir = &behind->dirs[i];
 
 		if (dir->used)
-			chain_by_hand(behind, dir, chain_length(dir, CHAIN_MOST));
+			chain_by_hand(behind, dir, chain_length(dir->head, CHAIN_MOST));
 	}
 	behind->ready = true;
 }
 
-static void queue_step(struct behind *behind)
+/* Completions until there is something to be done for DIR. */
+static unsigned dir_rests(const struct dir *dir)
+{
+	if (dir->preparing && !dir->flying)
+		return dir->preparing;
+	if (dir->flying > PREPARE_AT && !dir->prepared && dir->pending > dir->flying)
+		return dir->flying - PREPARE_AT;
+	return dir->flying;
+}
+
+/* Completions before which nothing can be submitted: nobody need be woken. */
+static unsigned queue_rests(const struct behind *behind)
+{
+	unsigned rests = behind->flying;
+
+	for (int i = 0; i < BEHIND_DIRS; i++) {
+		unsigned own = behind->dirs[i].used ? dir_rests(&behind->dirs[i]) : 0;
+
+		if (own && own < rests)
+			rests = own;
+	}
+	return rests;
+}
+
+/* Waits until COUNT completions are there or a while is over. */
+static void queue_step(struct behind *behind, unsigned count)
 {
 	struct ring *ring = flight_ring();
 
+	queue_gathered(behind);
 	queue_turn(behind);
 	if (!behind->flying && behind->pending)
 		queue_by_hand(behind);
 	if (ring && behind->flying) {
-		ring_await(ring, WAIT_SLICE_MS);
+		ring_await_all(ring, count ? count : queue_rests(behind), WAIT_SLICE_MS);
 		flight_reap(ring);
 	}
 	queue_turn(behind);
@@ -482,7 +561,7 @@ void queue_make_room(struct behind *behind)
 {
 	do
 		queue_turn(behind);
-	while (commands_full(behind) && (queue_step(behind), true));
+	while (commands_full(behind) && (queue_step(behind, 0), true));
 }
 
 void queue_wait_dir(struct behind *behind, struct dir *dir)
@@ -491,7 +570,7 @@ void queue_wait_dir(struct behind *behind, struct dir *dir)
 
 	behind->ready |= dir->wanted.kinds != 0;
 	while (dir->used && dir->serial == serial && (dir->pending || dir->wanted.kinds))
-		queue_step(behind);
+		queue_step(behind, 0);
 }
 
 void queue_wanted(struct behind *behind, struct dir *dir)
@@ -504,7 +583,7 @@ void queue_wait_all(struct behind *behind)
 {
 	behind->ready = true; /* times */
 	do
-		queue_step(behind);
+		queue_step(behind, 0);
 	while (behind->pending);
 }
 
@@ -515,5 +594,5 @@ void queue_wait_command(struct behind *behind, const struct command *command)
 	if (command->state != COMMAND_FREE && command->opcode == OPCODE_MKDIRAT)
 		behind->awaited++;
 	while (command->state != COMMAND_FREE && command->serial == serial)
-		queue_step(behind);
+		queue_step(behind, 1);
 }
