@@ -16,15 +16,15 @@ WARNINGS    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmiss
 	       -Wundef -Wvla -Wswitch-enum -Wno-gnu-variable-sized-type-not-at-end
 SHIM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Ishim $(WARNINGS) \
 	       -DUSHIM_VERSION='"$(VERSION)"'
-# The library is optimised as one: where nobody is interested in much, what each module says about
-# a call is a function of one line, and calling them was a third of the price (callgrind: starting
-# 77,000 instructions and 54,000 so). gcc's linker plugin sees what the stubs use; others need theirs. Fat: nm(1)
-# reads them for the layer rules.
+# The library is optimised as one: where nobody is interested in much, what each module says about a
+# call is a function of one line, and calling them was a third of the price (callgrind: starting
+# 77,000 instructions and 54,000 so). gcc's linker plugin sees what the stubs use; others need theirs.
+# Fat: nm(1) reads them for the layer rules.
 LTO         := $(if $(findstring Free Software Foundation,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects)
 # -fexceptions: a cancelled thread unwinds through us (pthread_testcancel).
 LIB_CFLAGS  := -fPIC -fvisibility=hidden -fno-plt -fexceptions -ftls-model=initial-exec $(LTO)
-# noseparate-code: two mappings fewer, an eighth of what loading us costs (94 us, 83 so; a library with
-# nothing in it takes 44).
+# noseparate-code: two mappings fewer, an eighth of what loading us costs (94 us, 83 so; a library
+# with nothing in it takes 44).
 LIB_LDFLAGS := -shared -Wl,-soname,libushim.so -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noseparate-code \
 	       -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-O1 -Wl,--as-needed
 

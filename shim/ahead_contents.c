@@ -31,16 +31,9 @@ enum {
 	LOOKUP_SHORT_NS = 80 * 1000,
 	LOOKUP_COUNTS_NS = 200 * 1000,
 	LOOKUP_WEIGHT = 4,      /* a new one counts one fourth */
-	/* Parts of a token. */
-	PART_OPEN = 0,
-	PART_READ = 1,
-	PART_CLOSE = 2,
+	TOKEN_SHIFT = 2,        /* of the slot; below it is enum flight_part */
+	TOKEN_PARTS = (1 << TOKEN_SHIFT) - 1,
 };
-
-static uint64_t token_of(unsigned slot, unsigned part)
-{
-	return slot << 2 | part;
-}
 
 static int slot_take(struct ahead *ahead)
 {
@@ -56,11 +49,12 @@ static int slot_take(struct ahead *ahead)
 void contents_done(uint64_t token, int result)
 {
 	struct ahead *ahead = ahead_root();
-	unsigned slot = token >> 2 & (FLIGHT_SLOTS - 1);
+	unsigned slot = token >> TOKEN_SHIFT & (FLIGHT_SLOTS - 1);
+	unsigned part = token & TOKEN_PARTS;
 
-	if ((token & 3) == PART_OPEN && result == -EPERM)
+	if (part == FLIGHT_OPENED && result == -EPERM)
 		ahead->no_noatime = true;
-	if ((token & 3) != PART_CLOSE)
+	if (part != FLIGHT_CLOSED)
 		return;
 	ahead->fetch_slots &= ~(UINT32_C(1) << slot);
 	ahead->fetching--;
@@ -72,26 +66,18 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 {
 	int slot = slot_take(ahead);
 	uint32_t noatime = ahead->no_noatime ? 0 : O_NOATIME;
-	struct call call = {.slot = (unsigned)slot + 1};
+	const struct call file = {
+		.fd = fd,
+		.path = path,
+		.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | noatime,
+		.data = ahead->scratch,
+		.length = FETCH_BYTES,
+		.slot = (unsigned)slot + 1,
+	};
 
 	if (slot < 0)
 		return -1;
-	call.opcode = OPCODE_OPENAT;
-	call.fd = fd;
-	call.path = path;
-	call.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | noatime;
-	call.linked = true;
-	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_OPEN));
-	call.opcode = OPCODE_READ;
-	call.data = ahead->scratch;
-	call.length = FETCH_BYTES;
-	/* A short read breaks a link; the file has to be closed all the same. */
-	call.linked = false;
-	call.hard_linked = true;
-	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_READ));
-	call.opcode = OPCODE_CLOSE;
-	call.hard_linked = false;
-	flight_queue(ring, &call, FLIGHT_CONTENTS, token_of((unsigned)slot, PART_CLOSE));
+	flight_queue_file(ring, &file, FLIGHT_CONTENTS, (uint64_t)slot << TOKEN_SHIFT);
 	ahead->fetching++;
 	ahead->fetch_ns[slot] = clock_ns();
 	ahead->fetch_fd[slot] = fd;

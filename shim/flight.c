@@ -48,6 +48,23 @@ bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, 
 	return ring_queue(ring, call, token_of(kind, token));
 }
 
+void flight_queue_file(struct ring *ring, const struct call *file, enum flight kind, uint64_t token)
+{
+	struct call open = *file, read = *file;
+	const struct call close = {.opcode = OPCODE_CLOSE, .slot = file->slot};
+
+	open.opcode = OPCODE_OPENAT;
+	open.linked = true;
+	open.by_worker = false;
+	read.opcode = OPCODE_READ;
+	read.flags = 0;
+	/* A short read breaks a link; the file has to be closed all the same. */
+	read.hard_linked = true;
+	flight_queue(ring, &open, kind, token + FLIGHT_OPENED);
+	flight_queue(ring, &read, kind, token + FLIGHT_READ);
+	flight_queue(ring, &close, kind, token + FLIGHT_CLOSED);
+}
+
 bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token)
 {
 	return ring_guard(ring, FLIGHT_SLOT_GUARD) &&

@@ -41,6 +41,19 @@ void flight_receive(enum flight kind, ring_done *done);
 /* As ring_queue, with a TOKEN below 2^56 of KIND's own. */
 bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token);
 
+/*
+ * Opens FILE's path below its descriptor into its slot, reads the first bytes, in a worker if it says
+ * so, and closes it again. Three entries: TOKEN plus one of these comes for each, the last whatever
+ * became of the others.
+ */
+enum flight_part {
+	FLIGHT_OPENED,
+	FLIGHT_READ,
+	FLIGHT_CLOSED,
+	FLIGHT_PARTS,
+};
+void flight_queue_file(struct ring *ring, const struct call *file, enum flight kind, uint64_t token);
+
 /* As ring_queue_guard, with the slot for it. */
 bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token);
 

@@ -19,9 +19,9 @@
 
 enum {
 	LOOK_EVERY = 64, /* calls after which completions nobody came for are looked at */
-	UNORDERED_FIRST = 64, /* slow fsyncs that lead to no group, before some are not looked at: */
-	UNORDERED_LEFT = 32,  /* so many, */
-	UNORDERED_NEXT = 8,   /* and then these are again */
+	PATIENCE_FIRST = 64, /* slow fsyncs that lead to no group, before some are not looked at: */
+	PATIENCE_LEFT = 32,  /* so many, */
+	PATIENCE_NEXT = 8,   /* and then these are again */
 	MS = 1000 * 1000,
 };
 
@@ -43,7 +43,7 @@ void together_begin(void)
 {
 	pay_begin(&pay, 0);
 	pay.forced = config.force;
-	patience = UNORDERED_FIRST;
+	patience = PATIENCE_FIRST;
 	given_up = config.sqpoll_ms > 0;
 }
 
@@ -74,9 +74,9 @@ static void patience_lose(void)
 {
 	if ((root && root->grace_awaited) || --patience)
 		return; /* a group is about to begin; or may yet */
-	patience = UNORDERED_NEXT;
+	patience = PATIENCE_NEXT;
 	next_forget();
-	pay_pause(&pay, UNORDERED_LEFT);
+	pay_pause(&pay, PATIENCE_LEFT);
 }
 
 static void learn(int fd, uint64_t ns)
@@ -185,7 +185,7 @@ static bool group_before(const struct passage *passage)
 	runs = !given_up;
 	if (runs)
 		group_run(root, passage, count);
-	patience = UNORDERED_FIRST;
+	patience = PATIENCE_FIRST;
 	candidates_close(root, count);
 	grace_keep(root);
 	given_up |= root->owed > 0; /* a storage that fails is left to the program */

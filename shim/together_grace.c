@@ -21,17 +21,10 @@ enum {
 
 static struct together *waiting;
 
-enum part {
-	PART_OPEN,
-	PART_READ,
-	PART_CLOSE,
-	PARTS,
-};
-
 static void grace_came(uint64_t token, int result)
 {
 	(void)result;
-	if (token != PART_READ)
+	if (token != FLIGHT_READ)
 		return;
 	waiting->grace_awaited = false;
 	waiting->grace_ns = clock_ns();
@@ -44,28 +37,22 @@ static void grace_came(uint64_t token, int result)
 static void grace_await(struct together *together)
 {
 	struct ring *ring = flight_begin() ? flight_ring() : NULL;
-	struct call call = {.slot = FLIGHT_SLOT_GRACE + 1};
+	const struct call file = {
+		.fd = AT_FDCWD,
+		.path = "/proc/locks",
+		.flags = O_RDONLY,
+		.data = &together->grace_byte,
+		.length = sizeof(together->grace_byte),
+		.slot = FLIGHT_SLOT_GRACE + 1,
+		.by_worker = true,
+	};
 
-	if (!ring || ring_room(ring) < PARTS)
+	if (!ring || ring_room(ring) < FLIGHT_PARTS)
 		return;
 	waiting = together;
 	flight_receive(FLIGHT_GRACE, grace_came);
-	call.opcode = OPCODE_OPENAT;
-	call.fd = AT_FDCWD;
-	call.path = "/proc/locks";
-	call.flags = O_RDONLY;
-	call.linked = true;
-	flight_queue(ring, &call, FLIGHT_GRACE, PART_OPEN);
-	call.opcode = OPCODE_READ;
-	call.data = &together->grace_byte;
-	call.length = sizeof(together->grace_byte);
-	call.linked = false;
-	call.hard_linked = call.by_worker = true;
-	flight_queue(ring, &call, FLIGHT_GRACE, PART_READ);
-	call.opcode = OPCODE_CLOSE;
-	call.hard_linked = call.by_worker = false;
-	flight_queue(ring, &call, FLIGHT_GRACE, PART_CLOSE);
-	together->grace_awaited = ring_flush(ring) > 0;
+	flight_queue_file(ring, &file, FLIGHT_GRACE, 0);
+	together->grace_awaited = ring_flush(ring) > FLIGHT_READ;
 }
 
 static bool lasts(const struct together *together)
