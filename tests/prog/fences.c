@@ -1332,8 +1332,8 @@ static bool await(const struct row *row)
 			return true;
 		if (over)
 			return false;
+		reap(); /* and then hear what was said before */
 		listen_to_subject();
-		reap();
 		usleep(50);
 	}
 	return false;
