@@ -97,6 +97,7 @@ durable_storages() {
     durable_mount xfs && durable_patterns 'xfs, loop' xfs 5 2.3 0 0
     durable_mount btrfs && durable_patterns 'btrfs, loop' btrfs 0.98 0.98 0.98 0.98
     [ -w /dev/shm ] && shm=$(mktemp -d /dev/shm/ushim.XXXXXX) && {
+        durable_fsyncs 'tmpfs, with the writing' whole "$shm" 256 0.98 0.98
         durable_patterns tmpfs "$shm" 0 0 0 0
         # In 256 of 0.1 us the first few, which are timed, are a tenth.
         durable_fsyncs 'tmpfs, 4,096 kept open' kept "$shm" 4096 0.98 0.98
