@@ -14,46 +14,32 @@
  * 77 where what it needs is not permitted.
  */
 #include "raw.h"
+#include "readers.h"
 #include "run-first.h"
 
 #include <dirent.h>
-#include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { FILES = 40, CHANGE_AT = 6, READ = 23 };
 
 static int fifos_from = 24;
 
-#define CHECK(call)                                                                                \
-	do                                                                                         \
-		if ((call) < 0)                                                                    \
-			err(1, "%s", #call);                                                       \
-	while (0)
-
 static char names[FILES][256];
 static DIR *stream;
 static int other;
 
-static void file_make(const char *directory, int i)
+static void file_in(const char *directory, int i)
 {
 	char path[512];
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-	CHECK(fd = open(path, O_WRONLY | O_CREAT, 0600));
-	CHECK(write(fd, "contents", 8));
-	close(fd);
+	file_make(path);
 }
 
 static void fifo_make(const char *directory, int i)
@@ -84,27 +70,24 @@ static void trees_make(void)
 	CHECK(mkdir("c", 0700));
 	for (int i = 0; i < FILES; i++) {
 		snprintf(names[i], sizeof(names[i]), "file-%d", i);
-		file_make("a", i);
+		file_in("a", i);
 	}
 	list();
 	closedir(stream);
 	for (int i = 0; i < FILES; i++)
 		if (i < fifos_from)
-			file_make("b", i);
+			file_in("b", i);
 		else
 			fifo_make("b", i);
 }
 
 static void read_some(int at, int from, int to)
 {
-	char path[512], buffer[16];
-	int fd;
+	char path[512];
 
 	for (int i = from; i < to; i++) {
 		snprintf(path, sizeof(path), "%s%s", at == AT_FDCWD ? "a/" : "", names[i]);
-		CHECK(fd = openat(at, path, O_RDONLY));
-		CHECK(read(fd, buffer, sizeof(buffer)));
-		close(fd);
+		file_read(at, path);
 	}
 }
 
@@ -244,24 +227,12 @@ static void by_number(const char *way)
 		number_round(way, after);
 }
 
-/* How many of the names that are FIFOs by now were opened. */
-static int openings(int watch)
+static bool is_fifo(const char *name)
 {
-	_Alignas(struct inotify_event) char buffer[65536];
-	ssize_t length = read(watch, buffer, sizeof(buffer));
-	int count = 0;
-
-	for (char *at = buffer; at < buffer + length;) {
-		const struct inotify_event *event = (const void *)at;
-
-		for (int i = fifos_from; i < FILES && event->len; i++)
-			if (!strcmp(event->name, names[i])) {
-				count++;
-				fprintf(stderr, "%s (place %d) was opened\n", event->name, i);
-			}
-		at += sizeof(*event) + event->len;
-	}
-	return count;
+	for (int i = fifos_from; i < FILES; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -292,5 +263,5 @@ int main(int argc, char **argv)
 	CHECK(waitpid(pid, &status, 0));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	return openings(watch) != 0;
+	return openings(watch, is_fifo) != 0;
 }

@@ -8,40 +8,20 @@
  * 77 where files have no leases.
  */
 #include "raw.h"
+#include "readers.h"
 
 #include <dirent.h>
-#include <err.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum { FILES = 30, READ = 6, LEASED = 8 };
 
-#define CHECK(call)                                                                                \
-	do                                                                                         \
-		if ((call) < 0)                                                                    \
-			err(1, "%s", #call);                                                       \
-	while (0)
-
 static char names[FILES][300];
 static int leased[FILES];
-
-static void file_make(const char *path)
-{
-	int fd;
-
-	CHECK(fd = open(path, O_WRONLY | O_CREAT, 0600));
-	CHECK(write(fd, "contents", 8));
-	close(fd);
-}
 
 static void files_make(void)
 {
@@ -93,36 +73,12 @@ static void leases_give_back(void)
 		errx(1, "nobody has come for one of them");
 }
 
-static void read_some(void)
+static bool is_leased(const char *name)
 {
-	char buffer[16];
-	int fd;
-
-	for (int i = 0; i < READ; i++) {
-		CHECK(fd = open(names[i], O_RDONLY));
-		CHECK(read(fd, buffer, sizeof(buffer)));
-		close(fd);
-	}
-}
-
-/* Of the files under lease, since the watch began. */
-static int openings(int watch)
-{
-	_Alignas(struct inotify_event) char buffer[65536];
-	ssize_t length = read(watch, buffer, sizeof(buffer));
-	int count = 0;
-
-	for (char *at = buffer; at < buffer + length;) {
-		const struct inotify_event *event = (const void *)at;
-
-		for (int i = LEASED; i < FILES && event->len; i++)
-			if (!strcmp(event->name, names[i] + strlen("files/"))) {
-				fprintf(stderr, "%s (place %d) was opened\n", event->name, i);
-				count++;
-			}
-		at += sizeof(*event) + event->len;
-	}
-	return count;
+	for (int i = LEASED; i < FILES; i++)
+		if (!strcmp(name, names[i] + strlen("files/")))
+			return true;
+	return false;
 }
 
 /* A word that no library knows of. */
@@ -155,7 +111,7 @@ static void hold(int told, int says)
 	leases_give_back();
 	say(says);
 	hear(told); /* the end */
-	exit(openings(watch) != 0);
+	exit(openings(watch, is_leased) != 0);
 }
 
 /* A removal lets what is being opened ahead come to its end, as far as it does. */
@@ -164,7 +120,8 @@ static void read_ahead_of(int told, int says)
 	if (!hear(told))
 		return;
 	list();
-	read_some();
+	for (int i = 0; i < READ; i++)
+		file_read(AT_FDCWD, names[i]);
 	CHECK(unlink("first"));
 	say(says);
 	if (hear(told))

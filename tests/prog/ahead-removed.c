@@ -9,27 +9,16 @@
  * than to the word that it is done. 77 where that is not permitted.
  */
 #include "raw.h"
+#include "readers.h"
 #include "run-first.h"
 
 #include <dirent.h>
-#include <err.h>
-#include <fcntl.h>
 #include <libgen.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { FILES = 60, READ = 3, REMOVED = 4, ROUNDS = 12 };
-
-#define CHECK(call)                                                                                \
-	do                                                                                         \
-		if ((call) < 0)                                                                    \
-			err(1, "%s", #call);                                                       \
-	while (0)
 
 static char names[FILES][256], all[FILES][256];
 static int opened[FILES];
@@ -48,16 +37,6 @@ static int list(void)
 			strcpy(names[count++], entry->d_name);
 	closedir(stream);
 	return count;
-}
-
-static void read_one(const char *name)
-{
-	char buffer[16];
-	int fd;
-
-	CHECK(fd = open(name, O_RDONLY));
-	CHECK(read(fd, buffer, sizeof(buffer)));
-	close(fd);
 }
 
 static void remove_one(const char *name, const char *other)
@@ -130,7 +109,7 @@ int main(int argc, char **argv)
 		if (list() < READ + REMOVED)
 			errx(1, "round %d", round);
 		for (int i = 0; i < READ; i++)
-			read_one(names[i]);
+			file_read(AT_FDCWD, names[i]);
 		for (int i = READ; i < READ + REMOVED; i++)
 			remove_one(names[i], renames ? other : NULL);
 	}
