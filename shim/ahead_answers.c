@@ -54,7 +54,7 @@ static void answer_waste(struct ahead *ahead, struct answer *answer)
 	stats_ring(RING_STAT_WASTED);
 	if (answer->state == ANSWER_FLYING) {
 		answer_detach(answer);
-		answer->orphan = true;
+		answer->state = ANSWER_ORPHAN;
 	} else {
 		answer_end(answer);
 	}
@@ -83,11 +83,11 @@ void answer_arrived(uint64_t token, int result)
 	answer->result = result;
 	answer->young_ns = answer->asked_ns > ahead->last_reap_ns ? answer->asked_ns
 								   : ahead->last_reap_ns;
-	answer->state = ANSWER_READY;
-	if (answer->orphan) {
+	if (answer->state == ANSWER_ORPHAN) {
 		answer_end(answer);
 		return;
 	}
+	answer->state = ANSWER_READY;
 	type_learn(answer);
 	if (answer->probe)
 		answers_use(ahead, answer);
@@ -139,7 +139,7 @@ static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep 
 	if (!flight_queue(ring, &call, FLIGHT_ANSWER, (uint64_t)(answer - ahead->answers)))
 		return false;
 	answer->state = ANSWER_FLYING;
-	answer->orphan = answer->first = false;
+	answer->first = false;
 	answer->fd = fd;
 	answer->of = sweep_refer(sweep);
 	answer->entry = entry;
@@ -383,7 +383,7 @@ void answers_drop(struct ahead *ahead, const struct sweep *sweep)
 	for (int i = 0; i < AHEAD_ANSWERS; i++) {
 		struct answer *answer = &ahead->answers[i];
 
-		if (answer->state != ANSWER_FREE && !answer->orphan &&
+		if ((answer->state == ANSWER_FLYING || answer->state == ANSWER_READY) &&
 		    (!sweep || answer->of.sweep == sweep))
 			answer_waste(ahead, answer);
 	}
@@ -391,10 +391,13 @@ void answers_drop(struct ahead *ahead, const struct sweep *sweep)
 
 static bool flying_from(const struct ahead *ahead, int fd)
 {
-	for (int i = 0; ahead->flying && i < AHEAD_ANSWERS; i++)
-		if (ahead->answers[i].state == ANSWER_FLYING &&
-		    (fd < 0 || ahead->answers[i].fd == fd))
+	for (int i = 0; ahead->flying && i < AHEAD_ANSWERS; i++) {
+		const struct answer *answer = &ahead->answers[i];
+
+		if ((answer->state == ANSWER_FLYING || answer->state == ANSWER_ORPHAN) &&
+		    (fd < 0 || answer->fd == fd))
 			return true;
+	}
 	return false;
 }
 
@@ -420,7 +423,7 @@ void answers_release(struct ahead *ahead, int fd)
 	for (int i = 0; i < AHEAD_ANSWERS; i++) {
 		struct answer *answer = &ahead->answers[i];
 
-		if (answer->state == ANSWER_FLYING && !answer->orphan &&
+		if (answer->state == ANSWER_FLYING &&
 		    (fd < 0 || answer->fd == fd))
 			answer_waste(ahead, answer);
 	}

@@ -30,12 +30,12 @@ enum {
 enum answer_state {
 	ANSWER_FREE,
 	ANSWER_FLYING,
+	ANSWER_ORPHAN, /* in flight for nobody any more */
 	ANSWER_READY,
 };
 
 struct answer {
 	uint8_t state;
-	bool orphan; /* in flight for nobody any more */
 	bool probe;  /* asked for the entry's type alone */
 	bool first;  /* of its batch: nothing queued before it */
 	int fd;      /* directory it was asked in */
