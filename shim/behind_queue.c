@@ -27,7 +27,8 @@ enum {
 	RENEWED_NS = 25 * 1000 * 1000,   /* or if it may be about to time out */
 	PREPARE_AT = 2,                  /* commands left of the chain before it */
 	LOOKED_UP_NS = 250 * 1000 * 1000, /* a name is not looked up again so soon */
-	GATHER_FOR = 2, /* times what a command takes: about what gathering may save */
+	GATHER_FOR = 2, /* times what a command takes, about what gathering may save, and at most */
+	GATHER_MOST_NS = 100 * 1000 * 1000, /* (C5: 250 ms) */
 	WAIT_SLICE_MS = 20,
 	TRACKS_BEFORE = 512, /* trace: below are the questions' tracks */
 };
@@ -467,7 +468,9 @@ void queue_gathered(struct behind *behind)
 
 static bool gathered_enough(const struct behind *behind)
 {
-	return clock_ns() - behind->gathering_ns > GATHER_FOR * command_cost_ns();
+	uint64_t enough = GATHER_FOR * command_cost_ns();
+
+	return clock_ns() - behind->gathering_ns > (enough < GATHER_MOST_NS ? enough : GATHER_MOST_NS);
 }
 
 void queue_turn(struct behind *behind)

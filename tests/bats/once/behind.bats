@@ -143,3 +143,26 @@ stopped() {
     [ "$(counted UNLINKAT)" -ge 30 ]
     [ ! -e d ]
 }
+
+# A directory's first commands gather until the program turns to something else; here it never does.
+@test "C5: what was acknowledged is submitted while the program goes on asking" {
+    requires python3
+    local code='
+import os, sys, time
+os.mkdir("d")
+for i in range(9):
+    os.stat("source")
+    os.link("source", "d/%d" % i)
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    try:
+        os.stat("../back/d/8")
+        os._exit(0)
+    except FileNotFoundError:
+        pass
+os._exit(1)'
+    : >back/source
+    enter_slow --delay=link:20ms
+    run_slowly auto python3 -S -c "$code"
+    [ "$(counted LINK)" -ge 5 ]
+}
