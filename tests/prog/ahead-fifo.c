@@ -8,6 +8,7 @@
  *   swap, chdir             the path leads to another directory
  *   child                   a child does it, and is waited for
  *   stranger                as child, but nobody tells; USHIM_STALE_MS passes
+ *   symlink                 so, but at once, and they are symbolic links to a file
  *   close, dup2             the directory's number is another one's, of FIFOs alone; on storage
  *                           where an open has to wait, or nothing is left for later
  *
@@ -29,6 +30,7 @@
 enum { FILES = 40, CHANGE_AT = 6, READ = 23 };
 
 static int fifos_from = 24;
+static bool symlinks; /* instead */
 
 static char names[FILES][256];
 static DIR *stream;
@@ -47,7 +49,10 @@ static void fifo_make(const char *directory, int i)
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-	CHECK(mkfifo(path, 0600));
+	if (symlinks)
+		CHECK(symlink("../b/target", path));
+	else
+		CHECK(mkfifo(path, 0600));
 }
 
 /* In a; the names are in the order of the listing from here on. */
@@ -156,7 +161,7 @@ static bool stranger_done(void)
 	struct stat stat;
 
 	snprintf(path, sizeof(path), "a/%s", names[FILES - 1]);
-	return raw(SYS_stat, path, &stat) == 0 && S_ISFIFO(stat.st_mode);
+	return raw(SYS_lstat, path, &stat) == 0 && !S_ISREG(stat.st_mode);
 }
 
 static void change(const char *way, const int go[2])
@@ -173,11 +178,11 @@ static void change(const char *way, const int go[2])
 		CHECK(chdir("c"));
 	} else if (!strcmp(way, "child")) {
 		by_child();
-	} else if (!strcmp(way, "stranger")) {
+	} else if (!strcmp(way, "stranger") || symlinks) {
 		close(go[1]);
 		while (!stranger_done())
 			;
-		spin(atoi(getenv("USHIM_STALE_MS")) + 2);
+		spin(symlinks ? 0 : atoi(getenv("USHIM_STALE_MS")) + 2);
 	}
 }
 
@@ -185,7 +190,7 @@ static void by_path(const char *way)
 {
 	int go[2] = {-1, -1};
 
-	if (!strcmp(way, "stranger"))
+	if (!strcmp(way, "stranger") || symlinks)
 		stranger_begin(go);
 	list();
 	closedir(stream);
@@ -232,7 +237,7 @@ static bool is_fifo(const char *name)
 	for (int i = fifos_from; i < FILES; i++)
 		if (!strcmp(name, names[i]))
 			return true;
-	return false;
+	return !strcmp(name, "target");
 }
 
 int main(int argc, char **argv)
@@ -246,7 +251,10 @@ int main(int argc, char **argv)
 	numbers = !strcmp(argv[1], "close") || !strcmp(argv[1], "dup2");
 	if (numbers)
 		fifos_from = 0;
+	symlinks = !strcmp(argv[1], "symlink");
 	trees_make();
+	if (symlinks)
+		file_make("b/target");
 	CHECK(other = open("b", O_RDONLY | O_DIRECTORY));
 	CHECK(watch = inotify_init1(IN_NONBLOCK));
 	if (!numbers)

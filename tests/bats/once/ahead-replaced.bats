@@ -107,7 +107,7 @@ teardown() {
 
 @test "Nor on storage where every type has to be asked for" {
     on_slowfs --delay=1ms
-    USHIM_STALE_MS=60000 no_fifo_opened mnt 3 unlink rename swap chdir child
+    USHIM_STALE_MS=60000 no_fifo_opened mnt 3 unlink rename swap chdir child symlink
 }
 
 @test "On a local disk the types of operands cost no worker: they are looked up where the program is" {
