@@ -14,6 +14,8 @@
 #include "path.h"
 #include "sweep.h"
 
+struct ring;
+
 enum {
 	BEHIND_DIRS = 256,      /* directories known at once */
 	BEHIND_COMMANDS = 2048, /* acknowledged and not done: then the program waits */
@@ -353,6 +355,18 @@ void touch_descriptor(struct behind *behind, int fd);
 
 /* Before the question. */
 void touch_question(struct behind *behind, const struct passage *passage);
+
+/* ---- behind_prepare.c ---- */
+
+/* The most commands, from FIRST on, whose names it helps to look up for one chain. */
+unsigned prepare_most(const struct command *first);
+
+/*
+ * Looks up the names that COUNT commands from FIRST on need, where they may not be known. How many
+ * questions are under way; TOKEN comes for each.
+ */
+unsigned prepare_names(struct behind *behind, struct ring *ring, const struct command *first,
+		       unsigned count, uint64_t token);
 
 /* ---- behind_queue.c ---- */
 

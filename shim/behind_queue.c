@@ -21,14 +21,10 @@
 #include "trace.h"
 
 enum {
-	CHAIN_MOST = 64, /* commands of a chain, */
-	PREPARED_LEAST = 2, /* and of one whose names are looked up before; as many as run in */
-	PREPARED_NS = 500 * 1000 * 1000, /* half of the usual time-out of an entry; */
-	RENEWED_NS = 25 * 1000 * 1000,   /* or if it may be about to time out */
-	PREPARE_AT = 2,                  /* commands left of the chain before it */
-	LOOKED_UP_NS = 250 * 1000 * 1000, /* a name is not looked up again so soon */
-	GATHER_FOR = 2, /* times what a command takes, about what gathering may save, and at most */
-	GATHER_MOST_NS = 100 * 1000 * 1000, /* (C5: 250 ms) */
+	CHAIN_MOST = 64, /* commands of a chain; */
+	PREPARE_AT = 2,  /* left of it when the names of the next one are looked up */
+	GATHER_FOR = 2,  /* times what a command takes: about what gathering may save; but no more */
+	GATHER_MOST_NS = 100 * 1000 * 1000, /* than this (C5: 250 ms) */
 	WAIT_SLICE_MS = 20,
 	TRACKS_BEFORE = 512, /* trace: below are the questions' tracks */
 };
@@ -299,73 +295,19 @@ static bool refused_for_good(int err)
 	return err < 0 && err != -EAGAIN && err != -EBUSY && err != -EINTR && err != -ENOMEM;
 }
 
-/*
- * Is there a name that COMMAND would have to look up? What is to be removed; and a link's source,
- * which the program has looked up, but maybe too long ago.
- */
-static bool lookup_call(struct behind *behind, const struct command *command, uint64_t now,
-			struct call *call)
-{
-	*call = (struct call){
-		.opcode = OPCODE_STATX,
-		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-		.length = STATX_TYPE,
-		.data = &behind->looked_up,
-	};
-	if (command->opcode == OPCODE_UNLINKAT && !command->after) {
-		call->fd = command->dir->fd;
-		call->path = command->name;
-		return true;
-	}
-	if (command->opcode != OPCODE_LINKAT || now - command->since_ns < LOOKED_UP_NS)
-		return false;
-	call->fd = command->source->fd;
-	call->path = command->name2;
-	return true;
-}
-
-/*
- * An entry that has timed out is good for long once it is looked up. One that has not is not renewed
- * by that, and may time out at any moment.
- */
-static unsigned prepared_most(const struct command *first)
-{
-	uint64_t lasts = first && first->opcode == OPCODE_LINKAT ? RENEWED_NS : PREPARED_NS;
-	uint64_t cost = command_cost_ns(), most = cost ? lasts / cost : CHAIN_MOST;
-
-	if (most > CHAIN_MOST)
-		return CHAIN_MOST;
-	return most < PREPARED_LEAST ? PREPARED_LEAST : (unsigned)most;
-}
-
-/*
- * Looks the names of DIR's next chain up, all at once. In the chain each would be a round trip of
- * its own under the directory's lock: of the three of an unlink on FUSE one, of the four of a
- * link whose source's entry has timed out one. True while that goes on.
- */
+/* Has the names of DIR's next chain looked up. True while that goes on. */
 static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	uint64_t token = dir_token(behind, dir, TOKEN_LOOKUP), now = clock_ns();
-	const struct command *command = chain_first(dir);
-	unsigned room = ring_room(ring), most = prepared_most(command);
-	unsigned length = chain_length(command, room < most ? room : most);
-	unsigned asked = 0;
-	struct call call;
-	int taken;
+	const struct command *first = chain_first(dir);
+	unsigned room = ring_room(ring), most = first ? prepare_most(first) : 0;
+	unsigned length = chain_length(first, room < most ? room : most);
 
-	if (length < 2) /* it looks its name up as fast itself */
-		return false;
-	for (unsigned i = 0; i < length; i++, command = command->next)
-		if (lookup_call(behind, command, now, &call) &&
-		    flight_queue(ring, &call, FLIGHT_COMMAND, token))
-			asked++;
-	taken = asked ? ring_flush(ring) : 0;
-	if (taken <= 0)
-		return false;
-	dir->prepared = length;
-	dir->preparing = (unsigned)taken;
-	behind->flying += (unsigned)taken;
-	return true;
+	dir->preparing = prepare_names(behind, ring, first, length,
+				       dir_token(behind, dir, TOKEN_LOOKUP));
+	behind->flying += dir->preparing;
+	if (dir->preparing)
+		dir->prepared = length;
+	return dir->preparing;
 }
 
 /*
