@@ -301,8 +301,8 @@ static bool worth_listing(const struct behind *behind, const struct dir *dir,
 static void removal_learn(struct behind *behind, struct dir *dir, const struct statx *parent,
 			  const char *name)
 {
+	bool listed = dir->listed, follows;
 	uint32_t entry;
-	bool follows;
 
 	dir->successes++;
 	if (ended_has(behind, &dir->identity))
@@ -314,7 +314,10 @@ static void removal_learn(struct behind *behind, struct dir *dir, const struct s
 	if (dir->ground == GROUND_OTHER && !mounts_below(dir))
 		dir->ground = GROUND_EMPTYING;
 	entry = sweep_find(&dir->listing, name, strlen(name));
-	if (entry != SWEEP_NONE && !dir->listing.entries[entry].asked) {
+	if (entry == SWEEP_NONE) {
+		if (listed) /* one of its entries may be gone by another spelling */
+			ground_end(behind, dir);
+	} else if (!dir->listing.entries[entry].asked) {
 		dir->listing.entries[entry].asked = true;
 		dir->removed++;
 		dir->place = sweep_follow(&dir->listing, entry, dir->place, &follows);

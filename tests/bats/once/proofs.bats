@@ -119,6 +119,11 @@ small_fs() {
     chmod 777 "$GROUND"
 }
 
+@test "C4: file systems whose names do not tell case apart" {
+    slowly --fold-case
+    proofs 30 "-"
+}
+
 @test "C4: case-insensitive directories: names that are equal to the file system" {
     small_fs mkfs.ext4 -q -O casefold -E encoding=utf8
     mkdir "$GROUND/folds"

@@ -381,6 +381,18 @@ stat_all() {
     [ "$(log lookup | grep ' f[0-9]* ' | peak)" = 1 ]
 }
 
+@test "with --fold-case names are equal that differ in case" {
+    slowfs --fold-case
+    echo one >"$MNT/Name"
+    [ "$(cat "$MNT/nAME")" = one ]
+    run -1 mkdir "$MNT/NAME"
+    ln "$MNT/name" "$MNT/other"
+    run -1 ln "$MNT/name" "$MNT/OTHER"
+    mv "$MNT/OTHER" "$MNT/third"
+    rm "$MNT/name"
+    [ "$(ls "$BACK")" = third ]
+}
+
 @test "no more requests are under way than --threads" {
     mkdir "$BACK/d"
     touch "$BACK"/d/f{1..16}

@@ -65,6 +65,7 @@ static const char usage_text[] =
 	"  --readdirplus               listings bring attributes along\n"
 	"  --writeback                 the kernel caches writes\n"
 	"  --serial-dirops             one LOOKUP or READDIR of a directory at a time\n"
+	"  --fold-case                 names that differ in the case of ASCII letters are equal\n"
 	"  --threads=N                 requests that can be under way at once (512)\n"
 	"  --node-fds=N                descriptors to keep for known files (half the limit)\n"
 	"  -o OPTIONS                  mount options (allow_other,default_permissions are set)\n"
@@ -90,6 +91,7 @@ enum option_id {
 	OPT_READDIRPLUS,
 	OPT_WRITEBACK,
 	OPT_SERIAL,
+	OPT_FOLD,
 	OPT_THREADS,
 	OPT_NODE_FDS,
 };
@@ -106,6 +108,7 @@ static const struct option long_options[] = {
 	{"readdirplus", no_argument, NULL, OPT_READDIRPLUS},
 	{"writeback", no_argument, NULL, OPT_WRITEBACK},
 	{"serial-dirops", no_argument, NULL, OPT_SERIAL},
+	{"fold-case", no_argument, NULL, OPT_FOLD},
 	{"threads", required_argument, NULL, OPT_THREADS},
 	{"node-fds", required_argument, NULL, OPT_NODE_FDS},
 	{"foreground", no_argument, NULL, 'f'},
@@ -153,6 +156,7 @@ static bool take_option(int option, const char *value)
 	case OPT_READDIRPLUS: return settings.readdirplus = true;
 	case OPT_WRITEBACK: return settings.writeback = true;
 	case OPT_SERIAL: return settings.serial_dirops = true;
+	case OPT_FOLD: return settings.fold_case = true;
 	case OPT_THREADS: return parse_threads(value);
 	case OPT_NODE_FDS: return parse_count(value, ULONG_MAX, &settings.node_fds);
 	case 'o': return args.mount_options = value, true;

@@ -60,10 +60,12 @@ static void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t m
 	struct call call = {.req = req, .kind = KIND_CREATE, .ino = node_number(dir), .name = name};
 	int flags = backing_flags(fi->flags) | O_CREAT | O_NOFOLLOW;
 	struct fuse_entry_param entry;
+	char there[NAME_MAX + 1];
 	int fd, err;
 
 	if (!call_admit(&call))
 		return;
+	name = name_there(dir, name, there);
 	caller_assume(req);
 	err = errno_of(fd = openat(node_dirfd(dir), name, flags, mode));
 	caller_leave();

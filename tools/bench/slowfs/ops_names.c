@@ -4,10 +4,14 @@
  */
 #include "slowfs.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void caller_assume(fuse_req_t req)
 {
@@ -21,6 +25,33 @@ void caller_leave(void)
 {
 	setfsuid(geteuid());
 	setfsgid(getegid());
+}
+
+/*
+ * NAME as directory DIR spells it, in THERE where that is another. Two who make the same name at
+ * once may both be told that there is none; the tests make one at a time.
+ */
+const char *name_there(fuse_ino_t dir, const char *name, char there[NAME_MAX + 1])
+{
+	const char *found = name;
+	const struct dirent *entry;
+	DIR *stream;
+	int fd;
+
+	if (!settings.fold_case || faccessat(node_dirfd(dir), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return name;
+	fd = openat(node_dirfd(dir), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stream = fd != -1 ? fdopendir(fd) : NULL;
+	if (!stream) {
+		if (fd != -1)
+			close(fd);
+		return name;
+	}
+	while (found == name && (entry = readdir(stream)))
+		if (!strcasecmp(entry->d_name, name))
+			found = strcpy(there, entry->d_name);
+	closedir(stream);
+	return found;
 }
 
 /* An answer nobody takes (the caller was killed) leaves a lookup nobody would forget. */
@@ -48,9 +79,11 @@ static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 	struct call call = {.req = req, .kind = KIND_LOOKUP, .ino = node_number(dir), .name = name};
 	struct fuse_entry_param entry;
 	int err;
+	char there[NAME_MAX + 1];
 
 	if (!call_admit(&call))
 		return;
+	name = name_there(dir, name, there);
 	err = node_lookup(dir, name, &entry);
 	if (err == ENOENT && settings.negative_timeout > 0) {
 		call_log(&call, err);
@@ -90,9 +123,11 @@ static void op_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mo
 {
 	struct call call = {.req = req, .kind = KIND_MKNOD, .ino = node_number(dir), .name = name};
 	int err;
+	char there[NAME_MAX + 1];
 
 	if (!call_admit(&call))
 		return;
+	name = name_there(dir, name, there);
 	caller_assume(req);
 	err = errno_of(mknodat(node_dirfd(dir), name, mode, rdev));
 	caller_leave();
@@ -103,9 +138,11 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mo
 {
 	struct call call = {.req = req, .kind = KIND_MKDIR, .ino = node_number(dir), .name = name};
 	int err;
+	char there[NAME_MAX + 1];
 
 	if (!call_admit(&call))
 		return;
+	name = name_there(dir, name, there);
 	caller_assume(req);
 	err = errno_of(mkdirat(node_dirfd(dir), name, mode));
 	caller_leave();
@@ -117,9 +154,11 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const
 	struct call call = {.req = req, .kind = KIND_SYMLINK, .ino = node_number(dir), .name = name,
 			    .name2 = target};
 	int err;
+	char there[NAME_MAX + 1];
 
 	if (!call_admit(&call))
 		return;
+	name = name_there(dir, name, there);
 	caller_assume(req);
 	err = errno_of(symlinkat(target, node_dirfd(dir), name));
 	caller_leave();
@@ -132,9 +171,11 @@ static void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir, const char *n
 			    .ino2 = node_number(id)};
 	HOLD(node);
 	int err;
+	char there[NAME_MAX + 1];
 
 	if (!call_admit(&call))
 		return;
+	name = name_there(dir, name, there);
 	err = hold_begin(&node, id);
 	if (!err)
 		err = errno_of(linkat(AT_FDCWD, node.path, node_dirfd(dir), name, AT_SYMLINK_FOLLOW));
@@ -144,17 +185,21 @@ static void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir, const char *n
 static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
 	struct call call = {.req = req, .kind = KIND_UNLINK, .ino = node_number(dir), .name = name};
+	char there[NAME_MAX + 1];
 
 	if (call_admit(&call))
-		call_end(&call, errno_of(unlinkat(node_dirfd(dir), name, 0)));
+		call_end(&call, errno_of(unlinkat(node_dirfd(dir), name_there(dir, name, there),
+						  0)));
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
 	struct call call = {.req = req, .kind = KIND_RMDIR, .ino = node_number(dir), .name = name};
+	char there[NAME_MAX + 1];
 
 	if (call_admit(&call))
-		call_end(&call, errno_of(unlinkat(node_dirfd(dir), name, AT_REMOVEDIR)));
+		call_end(&call, errno_of(unlinkat(node_dirfd(dir), name_there(dir, name, there),
+						  AT_REMOVEDIR)));
 }
 
 static void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t newdir,
@@ -162,10 +207,14 @@ static void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino
 {
 	struct call call = {.req = req, .kind = KIND_RENAME, .ino = node_number(dir), .name = name,
 			    .ino2 = node_number(newdir), .name2 = newname};
+	char there[NAME_MAX + 1], newthere[NAME_MAX + 1];
 
-	if (call_admit(&call))
-		call_end(&call, errno_of(renameat2(node_dirfd(dir), name, node_dirfd(newdir),
-						   newname, flags)));
+	if (!call_admit(&call))
+		return;
+	name = name_there(dir, name, there);
+	newname = name_there(newdir, newname, newthere);
+	call_end(&call, errno_of(renameat2(node_dirfd(dir), name, node_dirfd(newdir), newname,
+					   flags)));
 }
 
 void ops_names(struct fuse_lowlevel_ops *ops)

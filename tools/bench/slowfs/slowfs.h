@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ struct settings {
 	bool readdirplus;
 	bool writeback;
 	bool serial_dirops;
+	bool fold_case;
 	unsigned threads;	/* requests that can be under way at once */
 	unsigned long node_fds; /* descriptors to spend on remembering nodes */
 };
@@ -127,6 +129,9 @@ void ops_dir(struct fuse_lowlevel_ops *ops);
 /* The ids new inodes get, for this thread. Capabilities stay (keep_capabilities(), main.c). */
 void caller_assume(fuse_req_t req);
 void caller_leave(void);
+
+/* With --fold-case: NAME as directory DIR spells it, in THERE where that is another. */
+const char *name_there(fuse_ino_t dir, const char *name, char there[NAME_MAX + 1]);
 
 static inline int errno_of(long result)
 {
