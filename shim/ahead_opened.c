@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "directory.h"
+#include "descriptors.h"
 #include "sys.h"
 
 enum {
@@ -53,43 +53,12 @@ bool opened_add(struct ahead *ahead, int fd, struct identity *identity)
 	return true;
 }
 
-static int number_parse(const char *digits)
+static bool descriptor_add(void *ahead, int fd)
 {
-	int number = 0;
-
-	for (; *digits >= '0' && *digits <= '9'; digits++)
-		number = number * 10 + (*digits - '0');
-	return *digits ? -1 : number;
-}
-
-struct look {
-	struct ahead *ahead;
-	int fd; /* our own, by which is looked */
-};
-
-static bool number_insert(void *context, const struct directory_entry *entry)
-{
-	const struct look *look = context;
 	struct identity identity;
-	int number = number_parse(entry->name);
 
-	if (number != look->fd)
-		opened_add(look->ahead, number, &identity);
+	opened_add(ahead, fd, &identity);
 	return true;
-}
-
-/* The descriptors /proc names; "." and ".." are no numbers. False without /proc. */
-static bool opened_list(struct ahead *ahead)
-{
-	char buffer[2048];
-	struct look look = {ahead, directory_open(AT_FDCWD, "/proc/self/fd")};
-	bool listed;
-
-	if (look.fd < 0)
-		return false;
-	listed = directory_list(look.fd, buffer, sizeof(buffer), number_insert, &look);
-	sys(SYS_close, look.fd);
-	return listed;
 }
 
 /* Those that were closed meanwhile stay: there may be answers from before they were changed. */
@@ -98,7 +67,7 @@ static void opened_look(struct ahead *ahead)
 	struct identity identity;
 
 	ahead->opened_stale = false;
-	if (opened_list(ahead))
+	if (descriptors_list(descriptor_add, ahead))
 		return;
 	for (int fd = 0; fd < DESCRIPTORS_LOOKED_AT; fd++)
 		opened_add(ahead, fd, &identity);

@@ -163,7 +163,7 @@ static unsigned candidates_find(struct together *together, int fd)
 		count = names_find(together, fd, window());
 	if (!count)
 		return 0;
-	left = held_leave(together, count);
+	left = maps_leave(together, count);
 	if (!left)
 		pay_group(&pay, 0, clock_ns() - together->begun_ns, config.depth);
 	return left;

@@ -9,7 +9,8 @@
  *   together_group.c    fsyncs in flight
  *   together_stored.c   completions kept for the program
  *   together_void.c     which calls make a completion worthless
- *   together_held.c     files that may be written through memory, or are locked
+ *   together_maps.c     files that may be written through memory
+ *   together_locks.c    files that are locked, or leased
  *   together_grace.c    what spares a look at the locks its wait
  *   together_pay.c      whether it pays
  *

@@ -67,7 +67,7 @@ bool grace_pays(const struct together *together, unsigned coming)
 
 bool grace_is_here(struct together *together)
 {
-	if (pay_covers(together->pay, WORTH, WAIT_NS))
+	if (grace_pays(together, WORTH))
 		return true;
 	if (together->grace_awaited && flight_ring())
 		flight_reap(flight_ring());

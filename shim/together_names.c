@@ -51,7 +51,7 @@ static bool candidate_open(int directory, const char *name, int flags,
 		return false;
 	*candidate = (struct candidate){.fd = OURS, .by = (int)fd};
 	if (fd < NUMBER_MOST && shape_read((int)fd, &candidate->shape) &&
-	    next_fits(candidates, count))
+	    next_fits(candidates, count) && locks_spare(&candidate->shape))
 		return true;
 	sys(SYS_close, fd);
 	return false;
@@ -150,13 +150,13 @@ static bool parent_path(int fd, char *path, size_t room)
 }
 
 /* To be listed; not where the close would take a lock of this process's away. */
-static int parent_open(struct together *together, const char *path)
+static int parent_open(const char *path)
 {
 	struct identity identity;
 
 	if (!path_identify(AT_FDCWD, path, 0, &identity))
 		return -ENOENT;
-	if (held_is_locked(together, &identity))
+	if (locks_have(&identity))
 		return -EACCES;
 	return directory_open(AT_FDCWD, path);
 }
@@ -174,7 +174,7 @@ static bool parent_list(struct together *together, int fd)
 	if (sweep->used && !strcmp(sweep->prefix, path) &&
 	    next_noted() - together->listed_at < 1 + sweep->count / RELIST_EVERY)
 		return false;
-	dir = parent_open(together, path);
+	dir = parent_open(path);
 	if (dir < 0)
 		return false;
 	sweep_begin(sweep, &together->listed_bytes);
@@ -261,7 +261,7 @@ unsigned names_find(struct together *together, int fd, unsigned most)
 	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) || !together->pay->opens)
 		return 0;
 	operands = next_changed_before(TRAIL - 1) && operands_reached();
-	if (!grace_pays(together, coming(operands)) || !grace_is_here(together))
+	if (!locks_look(together, coming(operands)))
 		return 0;
 	most = together->pay->forced && most < AT_ONCE ? most : AT_ONCE;
 	if (operands)

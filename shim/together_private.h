@@ -162,16 +162,21 @@ unsigned next_find(struct candidate *candidates, unsigned most);
 /* The same for files that are not open, into TOGETHER. FD is the one being synced. */
 unsigned names_find(struct together *together, int fd, unsigned most);
 
-/* ---- together_held.c ---- */
+/* ---- together_maps.c ---- */
 
-/*
- * Of COUNT candidates leaves those that cannot be written without a call that could be seen,
- * and nobody has a lock on; returns how many.
- */
-unsigned held_leave(struct together *together, unsigned count);
+/* Of COUNT candidates leaves those that no store and no other ring can change; returns how many. */
+unsigned maps_leave(struct together *together, unsigned count);
 
-/* True unless it is known that nobody has a lock on IDENTITY. */
-bool held_is_locked(struct together *together, const struct identity *identity);
+/* ---- together_locks.c ---- */
+
+/* Looks who has locks, so that files can be opened, COMING or so. False where that is not known. */
+bool locks_look(struct together *together, unsigned coming);
+
+/* True if somebody has one on IDENTITY, as far as was looked. */
+bool locks_have(const struct identity *identity);
+
+/* True if a file of SHAPE may be opened, and closed again. */
+bool locks_spare(const struct shape *shape);
 
 /* ---- together_grace.c ---- */
 

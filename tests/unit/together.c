@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -202,16 +203,9 @@ static int file_new(struct candidate *candidate)
 static struct together *root_new(void)
 {
 	file_new(&root.candidates[0]);
-	if (held_leave(&root, 1) != 1)
+	if (maps_leave(&root, 1) != 1)
 		skip("requires /proc/self/maps without shared memory");
 	return &root;
-}
-
-/* Through a descriptor of ours, as if the program had closed it. */
-static void made_ours(struct candidate *candidate)
-{
-	candidate->by = dup(candidate->fd);
-	candidate->fd = OURS;
 }
 
 static void a_file_that_is_mapped_shared_is_left_out(void)
@@ -224,10 +218,10 @@ static void a_file_that_is_mapped_shared_is_left_out(void)
 	file_new(&together->candidates[2]);
 	last = together->candidates[2].shape.identity;
 	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
-	CHECK_EQ(held_leave(together, 3), 2);
+	CHECK_EQ(maps_leave(together, 3), 2);
 	CHECK(identity_same(&together->candidates[1].shape.identity, &last));
 	NEED(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, together->candidates[0].fd, 0) != MAP_FAILED);
-	CHECK_EQ(held_leave(together, 2), 2);
+	CHECK_EQ(maps_leave(together, 2), 2);
 }
 
 static void memory_shared_with_others_rules_out_all(void)
@@ -237,9 +231,9 @@ static void memory_shared_with_others_rules_out_all(void)
 
 	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	NEED(memory != MAP_FAILED);
-	CHECK_EQ(held_leave(together, 1), 0);
+	CHECK_EQ(maps_leave(together, 1), 0);
 	NEED(munmap(memory, 4096) == 0);
-	CHECK_EQ(held_leave(together, 1), 1);
+	CHECK_EQ(maps_leave(together, 1), 1);
 }
 
 static void too_many_shared_files_rule_out_all(void)
@@ -249,7 +243,7 @@ static void too_many_shared_files_rule_out_all(void)
 
 	for (unsigned i = 0; i < 100; i++)
 		NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, file_new(&mapped), 0) != MAP_FAILED);
-	CHECK_EQ(held_leave(together, 1), 0);
+	CHECK_EQ(maps_leave(together, 1), 0);
 }
 
 /* It can be told to write by a store, and what it wrote be found by a load. */
@@ -264,9 +258,9 @@ static void a_ring_of_the_programs_own_rules_out_all(void)
 		skip("requires io_uring");
 	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, (int)ring, IORING_OFF_SQ_RING);
 	NEED(memory != MAP_FAILED);
-	CHECK_EQ(held_leave(together, 1), 0);
+	CHECK_EQ(maps_leave(together, 1), 0);
 	NEED(munmap(memory, 4096) == 0);
-	CHECK_EQ(held_leave(together, 1), 1);
+	CHECK_EQ(maps_leave(together, 1), 1);
 }
 
 static void asynchronous_io_of_the_kernels_rules_out_all(void)
@@ -276,29 +270,9 @@ static void asynchronous_io_of_the_kernels_rules_out_all(void)
 
 	if (syscall(SYS_io_setup, 4, &context) != 0)
 		skip("requires io_setup");
-	CHECK_EQ(held_leave(together, 1), 0);
+	CHECK_EQ(maps_leave(together, 1), 0);
 	NEED(syscall(SYS_io_destroy, context) == 0);
-	CHECK_EQ(held_leave(together, 1), 1);
-}
-
-static void a_locked_file_is_not_opened(void)
-{
-	struct together *together = root_new();
-
-	NEED(flock(together->candidates[0].fd, LOCK_EX) == 0);
-	CHECK_EQ(held_leave(together, 1), 1); /* by the program's own descriptor it is synced */
-	made_ours(&together->candidates[0]);
-	if (!held_is_locked(together, &together->candidates[0].shape.identity))
-		skip("requires locks in /proc/locks");
-	CHECK_EQ(held_leave(together, 1), 0);
-}
-
-static void an_unlocked_file_is(void)
-{
-	struct together *together = root_new();
-
-	made_ours(&together->candidates[0]);
-	CHECK_EQ(held_leave(together, 1), 1);
+	CHECK_EQ(maps_leave(together, 1), 1);
 }
 
 /* ---- a wait beside the program ---- */
@@ -370,6 +344,124 @@ static void dear_fsyncs_do_not_wait_for_it(void)
 	CHECK(grace_pays(together, 5));
 }
 
+/* ---- locks ---- */
+
+/* Of a file that was changed just now. */
+static struct shape shape_new(int *fd)
+{
+	struct candidate candidate;
+
+	*fd = file_new(&candidate);
+	return candidate.shape;
+}
+
+/* Among files with SHAPE, each of which takes NS to sync. */
+static struct together *synced(const struct shape *shape, uint64_t ns)
+{
+	struct together *together = storage_of(ns);
+
+	config.mode = MODE_AUTO;
+	config.stale_ms = 60 * 1000;
+	next_note(0, shape);
+	return together;
+}
+
+static struct shape aged(struct shape shape)
+{
+	shape.changed.tv_sec -= 60;
+	return shape;
+}
+
+static void where_fsyncs_are_dear_nobodys_locked_file_is_opened(void)
+{
+	int fd, child_ready[2];
+	struct shape shape = shape_new(&fd);
+	struct together *together = synced(&shape, 2 * MS);
+	pid_t child;
+	char word;
+
+	CHECK(locks_look(together, 5));
+	CHECK(locks_spare(&shape));
+	NEED(pipe(child_ready) == 0);
+	child = fork();
+	if (child == 0) { /* the lock is the open file description's: the child keeps it */
+		NEED(flock(fd, LOCK_EX) == 0 && write(child_ready[1], "l", 1) == 1);
+		pause();
+	}
+	NEED(read(child_ready[0], &word, 1) == 1 && close(fd) == 0);
+	NEED(locks_look(together, 5) && kill(child, SIGKILL) == 0);
+	if (!locks_have(&shape.identity))
+		skip("requires locks in /proc/locks");
+	CHECK(!locks_spare(&shape));
+}
+
+static void where_they_are_cheap_only_files_changed_just_now_are(void)
+{
+	int fd;
+	struct shape shape = shape_new(&fd), old = aged(shape), future = shape;
+	struct together *together = synced(&shape, 100 * US);
+
+	future.changed.tv_sec += 10;
+	CHECK(locks_look(together, 1));
+	CHECK(!together->grace_awaited);
+	CHECK(locks_spare(&shape));
+	CHECK(!locks_spare(&old));
+	CHECK(!locks_spare(&future));
+}
+
+static void nor_one_with_a_lock_of_this_process(void)
+{
+	struct flock lock = {.l_type = F_WRLCK};
+	int fd, other;
+	struct shape shape = shape_new(&fd), leased = shape_new(&other);
+	struct together *together = synced(&shape, 100 * US);
+
+	NEED(fcntl(fd, F_SETLK, &lock) == 0);
+	if (fcntl(other, F_SETLEASE, F_WRLCK) != 0)
+		skip("requires leases");
+	CHECK(locks_look(together, 1));
+	CHECK(!locks_spare(&shape));
+	CHECK(!locks_spare(&leased));
+	NEED(close(fd) == 0 && close(other) == 0);
+	CHECK(locks_look(together, 1));
+	CHECK(locks_spare(&shape));
+	CHECK(locks_spare(&leased));
+}
+
+static void too_many_descriptors_to_look_at_rule_out_all(void)
+{
+	int fd;
+	struct shape shape = shape_new(&fd);
+	struct together *together = synced(&shape, 100 * US);
+
+	for (unsigned i = 0; i < 64; i++)
+		NEED(dup(fd) >= 0);
+	CHECK(!locks_look(together, 1));
+}
+
+/* Is the wait for a look at all locks begun, before files like SHAPE are opened in MODE? */
+static bool all_are_looked_at(struct shape shape, enum mode mode)
+{
+	struct together *together = synced(&shape, 100 * US);
+
+	config.mode = mode;
+	return !locks_look(together, 1000) && together->grace_awaited;
+}
+
+static void old_files_wait_for_a_look_at_all_locks(void)
+{
+	int fd;
+
+	CHECK(all_are_looked_at(aged(shape_new(&fd)), MODE_AUTO));
+}
+
+static void in_strict_mode_all_do(void)
+{
+	int fd;
+
+	CHECK(all_are_looked_at(shape_new(&fd), MODE_STRICT));
+}
+
 /* ---- order ---- */
 
 static void noted(unsigned file, int fd)
@@ -436,8 +528,15 @@ int main(int argc, char **argv)
 	test("C7: a ring of the program's own rules out all", a_ring_of_the_programs_own_rules_out_all);
 	test("C7: the kernel's asynchronous I/O rules out all",
 	     asynchronous_io_of_the_kernels_rules_out_all);
-	test("C8: a locked file is not opened", a_locked_file_is_not_opened);
-	test("an unlocked one is", an_unlocked_file_is);
+	test("C8: where fsyncs are dear nobody's locked file is opened",
+	     where_fsyncs_are_dear_nobodys_locked_file_is_opened);
+	test("C8: where they are cheap only files that were changed just now are",
+	     where_they_are_cheap_only_files_changed_just_now_are);
+	test("C8: nor one with a lock of this process", nor_one_with_a_lock_of_this_process);
+	test("C8: too many descriptors to look at rule out all",
+	     too_many_descriptors_to_look_at_rule_out_all);
+	test("C8: old files wait for a look at all locks", old_files_wait_for_a_look_at_all_locks);
+	test("C8: in strict mode all do", in_strict_mode_all_do);
 	test("three descriptors at equal distances are an order", three_at_equal_distances_are_an_order);
 	test("one file again and again is none", one_file_again_and_again_is_none);
 	test("C9: nor does a line with a directory in it show one", a_directory_in_the_line_breaks_it);

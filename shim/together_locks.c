@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is not opened for the program: the close would end this process's own POSIX locks on a file
+ * (fcntl(2)), the open break a lease of whoever has one. /proc/locks shows all, but looking there may
+ * wait (together_grace.c). Where that would take longer than it saves the locks and leases by
+ * descriptors of this process are looked at (proc_pid_fdinfo(5)), and only files that were changed
+ * a moment ago are opened: nobody has a lease from before, for whoever opens a file to write it
+ * breaks that.
+ */
+#include "together_private.h"
+#include "together_proc.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "descriptors.h"
+
+enum {
+	DESCRIPTORS_MOST = 64, /* of the program, to look at each */
+	FDINFO_SIZE = 1024,
+	FEW = 4, /* fsyncs that take as long as a look at /proc/locks: then it is made */
+	MS_PER_S = 1000,
+	NS_PER_MS = 1000 * 1000,
+};
+
+static struct inodes locked;
+static bool only_own; /* they are this process's locks alone */
+
+/* ---- everybody's ---- */
+
+/* "1: POSIX  ADVISORY  READ pid major:minor:inode begin end", with "->" where it waits. */
+static bool lock_take(const char *line)
+{
+	const char *last = NULL;
+	unsigned colons = 0;
+
+	for (const char *at = proc_field_next(line); *at; at = proc_field_next(at)) {
+		colons = 0;
+		for (const char *c = at; *c && *c != ' '; c++)
+			if (*c == ':' && ++colons == 2)
+				last = c + 1;
+		if (colons == 2)
+			return inodes_add(&locked, proc_number(last, 10));
+	}
+	return true;
+}
+
+static bool all_read(struct together *together)
+{
+	bool read = proc_lines("/proc/locks", together->text, TEXT_SIZE, lock_take);
+
+	grace_note(together);
+	return read;
+}
+
+/* ---- this process's ---- */
+
+static bool line_is_no_lock(const char *line)
+{
+	return strncmp(line, "lock:", strlen("lock:")) != 0;
+}
+
+static bool descriptor_take(void *context, int fd)
+{
+	unsigned *looked = context;
+	char path[LINK_SIZE], text[FDINFO_SIZE];
+	struct shape shape;
+
+	if (++*looked > DESCRIPTORS_MOST)
+		return false;
+	if (!shape_read(fd, &shape))
+		return true;
+	descriptor_info(fd, path);
+	return proc_lines(path, text, sizeof(text), line_is_no_lock) ||
+	       inodes_add(&locked, shape.identity.inode);
+}
+
+static bool own_read(void)
+{
+	unsigned looked = 0;
+
+	return descriptors_list(descriptor_take, &looked);
+}
+
+/* ---- both ---- */
+
+static int64_t ms_of(int64_t s, int64_t ns)
+{
+	return s * MS_PER_S + ns / NS_PER_MS;
+}
+
+/* Changed as lately as an answer may have been given. */
+static bool is_young(const struct shape *shape)
+{
+	struct timespec now;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = ms_of(now.tv_sec, now.tv_nsec) -
+	      ms_of(shape->changed.tv_sec, shape->changed.tv_nsec);
+	return age >= 0 && age < (int64_t)config.stale_ms;
+}
+
+bool locks_look(struct together *together, unsigned coming)
+{
+	locked.count = 0;
+	only_own = config.mode == MODE_AUTO && !grace_pays(together, FEW) &&
+		   is_young(next_newest(0));
+	if (only_own)
+		return own_read();
+	return grace_pays(together, coming) && grace_is_here(together) && all_read(together);
+}
+
+bool locks_have(const struct identity *identity)
+{
+	return inodes_have(&locked, identity->inode);
+}
+
+bool locks_spare(const struct shape *shape)
+{
+	return !locks_have(&shape->identity) && (!only_own || is_young(shape));
+}
