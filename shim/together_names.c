@@ -114,6 +114,7 @@ static unsigned operands_find(struct candidate *candidates, unsigned most)
 	while (count < most && (operand = operand_behind(count)) &&
 	       candidate_open(AT_FDCWD, operand, 0, candidates, count))
 		count++;
+	operand_at += (int)count; /* the program comes for these now */
 	return count;
 }
 

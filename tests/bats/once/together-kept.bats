@@ -70,6 +70,26 @@ os.fsync(f[8])'
     in_play 1
 }
 
+# No directory has them in this order.
+@test "operands are synced ahead to the last of them, and nothing beside them" {
+    slow
+    local i
+    local -a operands=()
+    mkdir "$WORK/slow/a" "$WORK/slow/b"
+    for ((i = 0; i < 60; i++)); do
+        operands+=("$WORK/slow/a/f$((i * 7 % 60))" "$WORK/slow/b/f$((i * 11 % 60))")
+    done
+    touch "$WORK"/slow/{a,b}/z{0..9}
+    for i in "${operands[@]}"; do
+        echo "$i" >"$i"
+    done
+    USHIM_STATS=$RECORD USHIM_DEPTH=16 shim_in auto-forced sync "${operands[@]}"
+    in_play 100
+    jq -se 'map(select(.program == "sync"))[0] | .grouped == .grouped_used' "$RECORD" ||
+        fail "$(cat "$RECORD")"
+    [ "$(grep -c ' fsync ' "$LOG")" -eq 120 ] || fail "$(grep -c ' fsync ' "$LOG") fsyncs"
+}
+
 @test "a big file that nobody syncs is not dragged along by small ones" {
     slow
     requires python3
