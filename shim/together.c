@@ -175,7 +175,7 @@ static bool group_before(const struct passage *passage)
 	unsigned count;
 	bool runs;
 
-	if (late_happened() || leave_begun() || !root_make())
+	if (late_happened() || leave_begun())
 		return false;
 	stored_void_all(root);
 	count = candidates_find(root, (int)passage->regs->arg[0]);
@@ -204,7 +204,8 @@ static bool sync_grouped(const struct passage *passage)
 	    !shape_read(fd, &shape) || shape.identity.device != pay.device)
 		return false;
 	next_note(fd, &shape);
-	if (!next_ordered() || (root && grace_goes_on(root)))
+	if (!next_ordered() || !root_make() || grace_goes_on(root) ||
+	    !(next_in_line() || names_may_find(root)))
 		return false;
 	signals_note_change(); /* a handler may have been installed unseen */
 	thread_enter(&held);

@@ -14,7 +14,8 @@
 #include "sys.h"
 
 enum {
-	WAIT_NS = 5 * 1000 * 1000,  /* a wait for one is no less than about this */
+	WAIT_NS = 5 * 1000 * 1000,  /* a wait for one is no less than about this, */
+	MOST_NS = 20 * 1000 * 1000, /* and no more: whoever ends before waits for its end */
 	LASTS_NS = 3 * 1000 * 1000, /* and afterwards no look waits for so long */
 	WORTH = 12, /* fsyncs that take so long together: a group saves more than a wait costs */
 };
@@ -65,8 +66,17 @@ bool grace_pays(const struct together *together, unsigned coming)
 	return pay_covers(together->pay, coming, WAIT_NS);
 }
 
-bool grace_is_here(struct together *together)
+bool grace_may_come(const struct together *together, unsigned coming)
 {
+	return grace_pays(together, coming) &&
+	       (grace_pays(together, WORTH) || together->grace_awaited || lasts(together) ||
+		pay_covers(together->pay, coming, MOST_NS));
+}
+
+bool grace_is_here(struct together *together, unsigned coming)
+{
+	if (!grace_may_come(together, coming))
+		return false;
 	if (grace_pays(together, WORTH))
 		return true;
 	if (together->grace_awaited && flight_ring())

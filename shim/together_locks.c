@@ -102,14 +102,23 @@ static bool is_young(const struct shape *shape)
 	return age >= 0 && age < (int64_t)config.stale_ms;
 }
 
+static bool own_will_do(const struct together *together)
+{
+	return config.mode == MODE_AUTO && !grace_pays(together, FEW) && is_young(next_newest(0));
+}
+
+bool locks_may_look(const struct together *together, unsigned coming)
+{
+	return own_will_do(together) || grace_may_come(together, coming);
+}
+
 bool locks_look(struct together *together, unsigned coming)
 {
 	locked.count = 0;
-	only_own = config.mode == MODE_AUTO && !grace_pays(together, FEW) &&
-		   is_young(next_newest(0));
+	only_own = own_will_do(together);
 	if (only_own)
 		return own_read();
-	return grace_pays(together, coming) && grace_is_here(together) && all_read(together);
+	return grace_is_here(together, coming) && all_read(together);
 }
 
 bool locks_have(const struct identity *identity)

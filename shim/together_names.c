@@ -73,34 +73,51 @@ static bool operands_synced(const char *before, const char *newest)
 	       operand_is(newest, &next_newest(0)->identity);
 }
 
-static int operand_at; /* the one that was synced before the newest; -1: it was none */
+/* Of the two that were synced last the first was this one; -1: they were none. */
+static int operand_at;
+static unsigned operand_noted = 2; /* fsyncs noted when that was so */
+static bool operands_found;        /* it ever was */
+
+/* Where it is now if the program has gone on through them. */
+static int operand_expected(void)
+{
+	return operand_at + (int)(next_noted() - operand_noted);
+}
+
+static bool operand_try(int at)
+{
+	if (!operands_synced(ahead_operand(at), ahead_operand(at + 1)))
+		return false;
+	operand_at = at;
+	operand_noted = next_noted();
+	operands_found = true;
+	return true;
+}
 
 /* True where the newest two are operands, one behind the other. */
 static bool operands_reached(void)
 {
-	int first = operand_at;
-
-	if (first < 0)
+	if (operand_at < 0)
 		return false;
-	while (operand_at - first < OPERANDS_LOOKED &&
-	       !operands_synced(ahead_operand(operand_at), ahead_operand(operand_at + 1)))
-		operand_at++;
-	if (operand_at - first < OPERANDS_LOOKED)
+	if (operand_try(operand_expected()))
 		return true;
+	for (int at = operand_at; at - operand_at < OPERANDS_LOOKED; at++)
+		if (operand_try(at))
+			return true;
 	operand_at = -1;
 	return false;
 }
 
 static const char *operand_behind(unsigned count)
 {
-	return ahead_operand(operand_at + 2 + (int)count);
+	return ahead_operand(operand_expected() + 2 + (int)count);
 }
 
 static unsigned operands_left(void)
 {
 	unsigned count = 0;
 
-	while (operand_behind(count))
+	while (operand_at >= 0 && operand_behind(count))
 		count++;
 	return count;
 }
@@ -114,7 +131,6 @@ static unsigned operands_find(struct candidate *candidates, unsigned most)
 	while (count < most && (operand = operand_behind(count)) &&
 	       candidate_open(AT_FDCWD, operand, 0, candidates, count))
 		count++;
-	operand_at += (int)count; /* the program comes for these now */
 	return count;
 }
 
@@ -244,6 +260,24 @@ static unsigned parent_find(struct together *together, int fd, struct candidate 
 	return listing_find(together, place, candidates, most);
 }
 
+/* Looks that found nothing, in a row. */
+static unsigned vain;
+
+/* Files that may come, at the most. */
+static unsigned coming_most(void)
+{
+	unsigned operands = operands_left(), listed = next_noted() * COMING;
+
+	return operands > listed || (operands_found && operand_at >= 0) ? operands : listed;
+}
+
+bool names_may_find(const struct together *together)
+{
+	return next_reopens() && !together->never_open && together->pay->opens &&
+	       !(vain >= VAIN_MOST && next_noted() % VAIN_EVERY) &&
+	       locks_may_look(together, coming_most());
+}
+
 /* Files that are likely to come, at the least. */
 static unsigned coming(bool operands)
 {
@@ -254,12 +288,10 @@ static unsigned coming(bool operands)
 
 unsigned names_find(struct together *together, int fd, unsigned most)
 {
-	static unsigned vain;
 	unsigned count = 0;
 	bool operands;
 
-	if (!next_reopens() || together->never_open ||
-	    (vain >= VAIN_MOST && next_noted() % VAIN_EVERY) || !together->pay->opens)
+	if (!names_may_find(together))
 		return 0;
 	operands = next_changed_before(TRAIL - 1) && operands_reached();
 	if (!locks_look(together, coming(operands)))

@@ -154,9 +154,14 @@ bool next_reopens(void)
 	return trail_length > 1 && trail[0].fd == trail[1].fd;
 }
 
+bool next_in_line(void)
+{
+	return distance != 0;
+}
+
 bool next_ordered(void)
 {
-	return distance != 0 || (next_reopens() && next_changed_before(TRAIL - 1));
+	return next_in_line() || (next_reopens() && next_changed_before(TRAIL - 1));
 }
 
 unsigned next_find(struct candidate *candidates, unsigned most)

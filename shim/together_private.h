@@ -148,6 +148,9 @@ bool next_reopens(void);
 /* True if what was noted may be part of one. */
 bool next_ordered(void);
 
+/* True if it is one of descriptors that are open. */
+bool next_in_line(void);
+
 /* True if each of the COUNT newest was changed before the one before it was synced. */
 bool next_changed_before(unsigned count);
 
@@ -159,6 +162,9 @@ unsigned next_find(struct candidate *candidates, unsigned most);
 
 /* ---- together_names.c ---- */
 
+/* True unless it is known that the next finds none. Cheap. */
+bool names_may_find(const struct together *together);
+
 /* The same for files that are not open, into TOGETHER. FD is the one being synced. */
 unsigned names_find(struct together *together, int fd, unsigned most);
 
@@ -168,6 +174,9 @@ unsigned names_find(struct together *together, int fd, unsigned most);
 unsigned maps_leave(struct together *together, unsigned count);
 
 /* ---- together_locks.c ---- */
+
+/* False where looking for COMING files is not worth it. Cheap. */
+bool locks_may_look(const struct together *together, unsigned coming);
 
 /* Looks who has locks, so that files can be opened, COMING or so. False where that is not known. */
 bool locks_look(struct together *together, unsigned coming);
@@ -183,8 +192,11 @@ bool locks_spare(const struct shape *shape);
 /* True if COMING plain fsyncs take as long as a look at /proc/locks. */
 bool grace_pays(const struct together *together, unsigned coming);
 
-/* True if a look at /proc/locks does not wait now, or may well; else waiting begins beside us. */
-bool grace_is_here(struct together *together);
+/* False where a look at /proc/locks is not worth it for COMING fsyncs, nor waiting beside us. */
+bool grace_may_come(const struct together *together, unsigned coming);
+
+/* True if one does not wait now, or may well; else waiting begins beside us, where that pays. */
+bool grace_is_here(struct together *together, unsigned coming);
 
 /* True while that goes on; then there is nothing else to do. */
 bool grace_goes_on(const struct together *together);

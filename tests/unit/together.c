@@ -23,6 +23,7 @@ enum {
 	US = 1000,
 	MS = 1000 * US,
 	DEPTH = 64,
+	MANY = 1000,
 };
 
 static struct pay fresh(void)
@@ -304,10 +305,10 @@ static void cheap_fsyncs_go_on_until_a_look_does_not_wait(void)
 	struct together *together = storage_of(100 * US);
 	int before = lowest_number();
 
-	CHECK(!grace_is_here(together));
+	CHECK(!grace_is_here(together, MANY));
 	CHECK(together->grace_awaited);
 	CHECK_EQ(lowest_number(), before);
-	for (unsigned i = 0; i < 5000 && !grace_is_here(together); i++)
+	for (unsigned i = 0; i < 5000 && !grace_is_here(together, MANY); i++)
 		nanosleep(&pause, NULL);
 	CHECK(!together->grace_awaited);
 	CHECK(together->grace_ns != 0);
@@ -324,7 +325,7 @@ static void a_look_lets_the_next_ones_off(void)
 	CHECK(!together->grace_awaited); /* nobody looked */
 	for (unsigned i = 0; i < 1000 && !here; i++) {
 		grace_note(together);
-		here = grace_is_here(together);
+		here = grace_is_here(together, MANY);
 	}
 	CHECK(here);
 	for (unsigned i = 0; i < 1000 && !together->grace_awaited; i++) {
@@ -338,10 +339,21 @@ static void dear_fsyncs_do_not_wait_for_it(void)
 {
 	struct together *together = storage_of(MS);
 
-	CHECK(grace_is_here(together));
+	CHECK(grace_is_here(together, MANY));
+	CHECK(!grace_is_here(together, 4));
+	CHECK(grace_is_here(together, 5));
 	CHECK(!together->grace_awaited);
-	CHECK(!grace_pays(together, 4));
-	CHECK(grace_pays(together, 5));
+}
+
+/* Whoever ends before a look does has to wait for it. */
+static void few_cheap_ones_do_not_begin_to_wait(void)
+{
+	struct together *together = storage_of(100 * US);
+
+	CHECK(!grace_is_here(together, 150));
+	CHECK(!together->grace_awaited);
+	CHECK(!grace_is_here(together, 200));
+	CHECK(together->grace_awaited);
 }
 
 /* ---- locks ---- */
@@ -519,6 +531,7 @@ int main(int argc, char **argv)
 	test("cheap fsyncs go on plainly until a look at the locks does not wait",
 	     cheap_fsyncs_go_on_until_a_look_does_not_wait);
 	test("a look lets the next ones off", a_look_lets_the_next_ones_off);
+	test("C9: few cheap ones do not begin to wait", few_cheap_ones_do_not_begin_to_wait);
 	test("where fsyncs are dear the look is made at once", dear_fsyncs_do_not_wait_for_it);
 	test("C9: few cheap fsyncs are no reason to look at the locks",
 	     few_cheap_ones_are_no_reason_to_look);
