@@ -6,6 +6,7 @@
  *   together.c          a durability point on its way: served, grouped, or made and timed
  *   together_next.c     which files will be synced next, of those that are open
  *   together_names.c    ... and of those the program has closed
+ *   together_operands.c ... as the command line has them
  *   together_group.c    fsyncs in flight
  *   together_stored.c   completions kept for the program
  *   together_void.c     which calls make a completion worthless

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Files the program has closed, and will open again to sync them. The evidence is that it does
- * so by the same number each time; their order in their directory (as listed, by inode or by
- * name), or on the command line; and that each was changed before the one before it was synced:
- * a program that writes and syncs file after file has nothing ready yet. Nothing is remembered
- * from when they were written.
+ * so by the same number each time; their order on the command line (together_operands.c), or in
+ * their directory, as listed, by inode or by name; and that each was changed before the one
+ * before it was synced: a program that writes and syncs file after file has nothing ready yet.
+ * Nothing is remembered from when they were written.
  */
 #include "together_private.h"
 
@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ahead.h"
 #include "directory.h"
 #include "sys.h"
 
@@ -31,18 +30,11 @@ enum {
 	RELIST_EVERY = 16,     /* entries to a listing: so many fsyncs are worth another one */
 	VAIN_MOST = 4,         /* looks that found nothing, in a row, before */
 	VAIN_EVERY = 32,       /* only one fsync in so many is looked behind */
-	OPERANDS_LOOKED = 16,  /* for the one that was synced */
 	COMING = 4, /* files to come for each that was synced, as long as nobody listed them */
 };
 
-/* ---- candidates ---- */
-
-/*
- * True if what NAME in DIRECTORY leads to may be synced ahead, behind COUNT others; it is open
- * then (O_PATH).
- */
-static bool candidate_open(int directory, const char *name, int flags,
-			   struct candidate *candidates, unsigned count)
+bool candidate_open(int directory, const char *name, int flags, struct candidate *candidates,
+		    unsigned count)
 {
 	long fd = sys(SYS_openat, directory, name, O_PATH | O_CLOEXEC | flags);
 	struct candidate *candidate = &candidates[count];
@@ -56,85 +48,6 @@ static bool candidate_open(int directory, const char *name, int flags,
 	sys(SYS_close, fd);
 	return false;
 }
-
-/* ---- the command line ---- */
-
-static bool operand_is(const char *operand, const struct identity *identity)
-{
-	struct identity found;
-
-	return path_identify(AT_FDCWD, operand, 0, &found) && identity_same(&found, identity);
-}
-
-/* The two that were synced last are these? */
-static bool operands_synced(const char *before, const char *newest)
-{
-	return before && newest && operand_is(before, &next_newest(1)->identity) &&
-	       operand_is(newest, &next_newest(0)->identity);
-}
-
-/* Of the two that were synced last the first was this one; -1: they were none. */
-static int operand_at;
-static unsigned operand_noted = 2; /* fsyncs noted when that was so */
-static bool operands_found;        /* it ever was */
-
-/* Where it is now if the program has gone on through them. */
-static int operand_expected(void)
-{
-	return operand_at + (int)(next_noted() - operand_noted);
-}
-
-static bool operand_try(int at)
-{
-	if (!operands_synced(ahead_operand(at), ahead_operand(at + 1)))
-		return false;
-	operand_at = at;
-	operand_noted = next_noted();
-	operands_found = true;
-	return true;
-}
-
-/* True where the newest two are operands, one behind the other. */
-static bool operands_reached(void)
-{
-	if (operand_at < 0)
-		return false;
-	if (operand_try(operand_expected()))
-		return true;
-	for (int at = operand_at; at - operand_at < OPERANDS_LOOKED; at++)
-		if (operand_try(at))
-			return true;
-	operand_at = -1;
-	return false;
-}
-
-static const char *operand_behind(unsigned count)
-{
-	return ahead_operand(operand_expected() + 2 + (int)count);
-}
-
-static unsigned operands_left(void)
-{
-	unsigned count = 0;
-
-	while (operand_at >= 0 && operand_behind(count))
-		count++;
-	return count;
-}
-
-/* Behind the operands that were synced last come the next. */
-static unsigned operands_find(struct candidate *candidates, unsigned most)
-{
-	const char *operand;
-	unsigned count = 0;
-
-	while (count < most && (operand = operand_behind(count)) &&
-	       candidate_open(AT_FDCWD, operand, 0, candidates, count))
-		count++;
-	return count;
-}
-
-/* ---- directories ---- */
 
 static bool list_entry(void *context, const struct directory_entry *entry)
 {
@@ -268,7 +181,7 @@ static unsigned coming_most(void)
 {
 	unsigned operands = operands_left(), listed = next_noted() * COMING;
 
-	return operands > listed || (operands_found && operand_at >= 0) ? operands : listed;
+	return operands > listed || operands_followed() ? operands : listed;
 }
 
 bool names_may_find(const struct together *together)

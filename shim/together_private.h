@@ -168,6 +168,27 @@ bool names_may_find(const struct together *together);
 /* The same for files that are not open, into TOGETHER. FD is the one being synced. */
 unsigned names_find(struct together *together, int fd, unsigned most);
 
+/*
+ * True if what NAME in DIRECTORY leads to may be synced ahead, behind COUNT CANDIDATES; it is open
+ * then (O_PATH).
+ */
+bool candidate_open(int directory, const char *name, int flags, struct candidate *candidates,
+		    unsigned count);
+
+/* ---- together_operands.c ---- */
+
+/* True where the newest two are operands, one behind the other. */
+bool operands_reached(void);
+
+/* True if that was so, and is not known to have ended. Cheap, as the next. */
+bool operands_followed(void);
+
+/* How many are behind those, or were there if all that was synced were operands. */
+unsigned operands_left(void);
+
+/* Behind the operands that were synced last come the next: at most MOST. */
+unsigned operands_find(struct candidate *candidates, unsigned most);
+
 /* ---- together_maps.c ---- */
 
 /* Of COUNT candidates leaves those that no store and no other ring can change; returns how many. */
