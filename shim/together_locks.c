@@ -48,8 +48,10 @@ static bool lock_take(const char *line)
 
 static bool all_read(struct together *together)
 {
-	bool read = proc_lines("/proc/locks", together->text, TEXT_SIZE, lock_take);
+	bool read;
 
+	locked.count = 0;
+	read = proc_lines("/proc/locks", together->text, TEXT_SIZE, lock_take);
 	grace_note(together);
 	return read;
 }
@@ -80,6 +82,7 @@ static bool own_read(void)
 {
 	unsigned looked = 0;
 
+	locked.count = 0;
 	return descriptors_list(descriptor_take, &looked);
 }
 
@@ -114,10 +117,9 @@ bool locks_may_look(const struct together *together, unsigned coming)
 
 bool locks_look(struct together *together, unsigned coming)
 {
-	locked.count = 0;
-	only_own = own_will_do(together);
+	only_own = own_will_do(together) && own_read();
 	if (only_own)
-		return own_read();
+		return true;
 	return grace_is_here(together, coming) && all_read(together);
 }
 
