@@ -122,6 +122,7 @@ static void name_made(struct behind *behind, int fd, const char *path)
 static void open_prepare(struct behind *behind, const struct passage *passage)
 {
 	const uint32_t changes = O_CREAT | O_TRUNC;
+	const uint32_t exclusive = O_CREAT | O_EXCL; /* opens nothing that was there */
 	struct call call = {.op = passage->op};
 
 	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
@@ -140,7 +141,7 @@ static void open_prepare(struct behind *behind, const struct passage *passage)
 		else
 			name_made(behind, call.fd, call.path);
 	}
-	if (!(call.flags & (O_PATH | O_DIRECTORY)))
+	if (!(call.flags & (O_PATH | O_DIRECTORY)) && (call.flags & exclusive) != exclusive)
 		open_tells(behind, call.fd, call.path);
 }
 

@@ -74,3 +74,21 @@ counted() {
     asked=$(grep -c ' lookup [0-9]* f[0-9]* [0-9]' log)
     [ "$asked" -le 100 ] || fail "$asked lookups of 80 names"
 }
+
+# looked_up VARIABLE=VALUE: how often tar looks names up in a tree it makes.
+looked_up() {
+    rm -rf ../back/tree
+    : >../log
+    env "$1" tar xf ../tree.tar
+    grep -c ' lookup ' ../log
+}
+
+@test "Behind: what tar makes is looked up once, as without" {
+    local plain
+    requires_slow
+    tar cf tree.tar tree
+    enter_slow --delay=1ms "--log=$BATS_TEST_TMPDIR/log"
+    plain=$(looked_up X=)
+    [ "$(looked_up LD_PRELOAD="$LIB")" -le $((plain + 20)) ]
+    leave_slow
+}
