@@ -6,10 +6,7 @@
  */
 #include "ahead_private.h"
 
-#include <fcntl.h>
-
 #include "descriptors.h"
-#include "sys.h"
 
 enum {
 	DESCRIPTORS_LOOKED_AT = 1024, /* where there is no /proc to name them */

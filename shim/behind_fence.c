@@ -10,33 +10,17 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "descriptors.h"
 #include "fence.h"
 #include "listing.h"
 #include "over/over.h"
 #include "real.h"
-#include "sys.h"
 
 static bool descriptor_is(int fd, mode_t kind)
 {
 	struct statx statx;
 
 	return descriptor_statx(fd, STATX_TYPE, &statx) == 0 && (statx.stx_mode & S_IFMT) == kind;
-}
-
-/* Does FD's open file hold a lock, which its close gives to others? If in doubt, yes. */
-static bool descriptor_locked(int fd)
-{
-	char text[512], path[LINK_SIZE];
-	long info, length;
-
-	descriptor_info(fd, path);
-	info = sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	if (info < 0)
-		return true;
-	length = sys(SYS_read, info, text, sizeof(text) - 1);
-	sys(SYS_close, info);
-	text[length > 0 ? length : 0] = '\0';
-	return length <= 0 || length == sizeof(text) - 1 || strstr(text, "lock:");
 }
 
 /* FD is about to be closed: only of a directory does nobody learn by that. */

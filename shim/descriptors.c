@@ -2,8 +2,10 @@
 #include "descriptors.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "directory.h"
+#include "path.h"
 #include "sys.h"
 
 struct listing {
@@ -40,4 +42,19 @@ bool descriptors_list(bool (*each)(void *context, int fd), void *context)
 	listed = directory_list(listing.fd, buffer, sizeof(buffer), entry_take, &listing);
 	sys(SYS_close, listing.fd);
 	return listed;
+}
+
+bool descriptor_locked(int fd)
+{
+	char text[512], path[LINK_SIZE];
+	long info, length;
+
+	descriptor_info(fd, path);
+	info = sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return true;
+	length = sys(SYS_read, info, text, sizeof(text) - 1);
+	sys(SYS_close, info);
+	text[length > 0 ? length : 0] = '\0';
+	return length <= 0 || length == sizeof(text) - 1 || strstr(text, "lock:");
 }

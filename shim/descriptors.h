@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * descriptors: the ones of this process, as /proc names them.
+ * descriptors: what /proc tells of this process's.
  */
 #ifndef USHIM_DESCRIPTORS_H
 #define USHIM_DESCRIPTORS_H
@@ -12,5 +12,8 @@
  * then, and where there is no /proc.
  */
 bool descriptors_list(bool (*each)(void *context, int fd), void *context);
+
+/* Does FD's open file hold a lock or a lease, which its close gives to others? If in doubt, yes. */
+bool descriptor_locked(int fd);
 
 #endif

@@ -14,8 +14,8 @@
 #include "sys.h"
 
 enum {
-	WAIT_NS = 5 * 1000 * 1000,  /* a wait for one is no less than about this, */
-	MOST_NS = 20 * 1000 * 1000, /* and no more: whoever ends before waits for its end */
+	WAIT_NS = 5 * 1000 * 1000,  /* a wait for one is about this at least, */
+	MOST_NS = 20 * 1000 * 1000, /* and this at most; whoever ends meanwhile waits, too */
 	LASTS_NS = 3 * 1000 * 1000, /* and afterwards no look waits for so long */
 	WORTH = 12, /* fsyncs that take so long together: a group saves more than a wait costs */
 };

@@ -4,13 +4,13 @@
  * (fcntl(2)), the open break a lease of whoever has one. /proc/locks shows all, but looking there may
  * wait (together_grace.c). Where that would take longer than it saves the locks and leases by
  * descriptors of this process are looked at (proc_pid_fdinfo(5)), and only files that were changed
- * a moment ago are opened: nobody has a lease from before, for whoever opens a file to write it
- * breaks that.
+ * a moment ago are opened: whoever opened one to write it broke the leases there were. Who only
+ * changes a mode, an owner, a time or a name breaks none, and cannot be told apart.
  */
 #include "together_private.h"
 #include "together_proc.h"
 
-#include <string.h>
+#include <stddef.h>
 #include <time.h>
 
 #include "config.h"
@@ -18,7 +18,6 @@
 
 enum {
 	DESCRIPTORS_MOST = 64, /* of the program, to look at each */
-	FDINFO_SIZE = 1024,
 	FEW = 4, /* fsyncs that take as long as a look at /proc/locks: then it is made */
 	MS_PER_S = 1000,
 	NS_PER_MS = 1000 * 1000,
@@ -58,23 +57,14 @@ static bool all_read(struct together *together)
 
 /* ---- this process's ---- */
 
-static bool line_is_no_lock(const char *line)
-{
-	return strncmp(line, "lock:", strlen("lock:")) != 0;
-}
-
 static bool descriptor_take(void *context, int fd)
 {
 	unsigned *looked = context;
-	char path[LINK_SIZE], text[FDINFO_SIZE];
 	struct shape shape;
 
 	if (++*looked > DESCRIPTORS_MOST)
 		return false;
-	if (!shape_read(fd, &shape))
-		return true;
-	descriptor_info(fd, path);
-	return proc_lines(path, text, sizeof(text), line_is_no_lock) ||
+	return !shape_read(fd, &shape) || !descriptor_locked(fd) ||
 	       inodes_add(&locked, shape.identity.inode);
 }
 

@@ -177,14 +177,14 @@ notices_nothing() {
     notices_nothing holder
 }
 
-# As on a disk that syncs in a third of a millisecond, where /proc/locks takes too long.
+# As on a disk that syncs in less than a millisecond, where /proc/locks takes too long.
 @test "C8: this process's locks stay where nobody else's are looked at" {
     requires uring
     local what
     for what in reopened posix directory; do
         looks_closely auto "$what"
     done
-    grep -q '"grouped":[1-9]' "$RECORD" || skip "requires a disk that syncs in 40 to 400 us"
+    grep -q '"grouped":[1-9]' "$RECORD" || skip "requires a disk that syncs in 40 us to 1 ms"
 }
 
 @test "C9: where an fsync costs nothing nothing is started" {
