@@ -591,14 +591,26 @@ static long finish_fd(long fd)
 	return fd;
 }
 
+/*
+ * openat2(2): where ".." must not leave its root, EAGAIN says that somebody, anywhere on the machine,
+ * renamed or mounted something meanwhile, and that the caller may try again. Were it for good, the
+ * last try would show it.
+ */
 static long openat2_with(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve, size_t size)
 {
 	struct {
 		struct open_how how;
 		uint64_t more;
 	} how = {.how = {.flags = flags, .mode = mode, .resolve = resolve}};
+	bool scoped = resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT);
+	int before = errno, tries = 1000;
+	long fd;
 
-	return finish_fd(syscall(SYS_openat2, dir, path, &how, size));
+	do {
+		errno = before;
+		fd = syscall(SYS_openat2, dir, path, &how, size);
+	} while (fd == -1 && errno == EAGAIN && scoped && --tries);
+	return finish_fd(fd);
 }
 
 static long opendir_close(const char *path)
