@@ -139,7 +139,7 @@ static bool device_local(struct ahead *ahead, uint64_t device, int fd)
 	if (ahead->devices_known == AHEAD_DEVICES)
 		return false;
 	ahead->devices[ahead->devices_known].number = device;
-	ahead->devices[ahead->devices_known].local = !names_network(fd);
+	ahead->devices[ahead->devices_known].local = !names_storage(fd).network;
 	return ahead->devices[ahead->devices_known++].local;
 }
 

@@ -324,7 +324,7 @@ static void outside_directory(int fd)
 		stat_sampling(1);
 	if (!outside.open_samples)
 		open_sampling(1);
-	if (outside.stat.slow && names_network(fd))
+	if (outside.stat.slow && names_storage(fd).network)
 		governor_prior(&outside.stat);
 }
 

@@ -35,7 +35,7 @@ static bool call_network(const struct call *call)
 		path[directory++] = '.';
 	path[directory] = '\0';
 	fd = sys(SYS_openat, second ? call->fd2 : call->fd, path, O_PATH | O_CLOEXEC);
-	network = fd >= 0 && names_network((int)fd);
+	network = fd >= 0 && names_storage((int)fd).network;
 	if (fd >= 0)
 		sys(SYS_close, fd);
 	return network;

@@ -208,30 +208,17 @@ static enum reason open_check(const struct call *call)
 	return path_traits(&statx, call) & FS_PSEUDO ? REASON_TARGET : REASON_NONE;
 }
 
-static unsigned fs_of(int fd)
+struct storage names_storage(int fd)
 {
-	return fs_traits(fs_type(fd));
-}
+	unsigned traits = fs_traits(fs_type(fd));
 
-bool names_network(int fd)
-{
-	return fs_of(fd) & FS_NETWORK;
-}
-
-bool names_in_memory(int fd)
-{
-	return fs_of(fd) & FS_IN_MEMORY;
-}
-
-/* In memory an fsync does nothing, however long a busy machine takes over it. */
-bool names_shares_commits(int fd)
-{
-	return !(fs_of(fd) & (FS_LOG_EACH | FS_IN_MEMORY | FS_PSEUDO));
-}
-
-bool names_alike(int fd)
-{
-	return fs_of(fd) & FS_ALIKE;
+	return (struct storage){
+		.network = traits & FS_NETWORK,
+		.in_memory = traits & FS_IN_MEMORY,
+		/* In memory an fsync does nothing, however long a busy machine takes over it. */
+		.shares_commits = !(traits & (FS_LOG_EACH | FS_IN_MEMORY | FS_PSEUDO)),
+		.alike = traits & FS_ALIKE,
+	};
 }
 
 enum reason names_guard(const struct call *call)

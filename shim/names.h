@@ -18,21 +18,21 @@
 /* What GUARD asks of CALL's descriptor or path. May ask the kernel. */
 enum reason names_guard(const struct call *call);
 
-/* True if FD is on a file system that waits for something by nature: a network, a daemon. */
-bool names_network(int fd);
+/* What is known of a file system by its type; where that cannot be told, nothing of it is so. */
+struct storage {
+	bool network;   /* it waits for something by nature: a network, a daemon */
+	bool in_memory; /* it keeps nothing beyond a reboot */
+	bool shares_commits; /* it commits several fsyncs at once where they meet */
+	/*
+	 * An fsync is the same by whichever descriptor of a file. Not so on overlayfs, where a file
+	 * that is written becomes another inode, and on SMB, where one that was opened for reading
+	 * asks nothing of the server (fs/smb/client/file.c, cifs_fsync).
+	 */
+	bool alike;
+};
 
-/* True if FD is on a file system that keeps nothing beyond a reboot. */
-bool names_in_memory(int fd);
-
-/* True if FD's file system commits several fsyncs at once where they meet. */
-bool names_shares_commits(int fd);
-
-/*
- * True where an fsync is the same by whichever descriptor of a file. Not so on overlayfs, where
- * a file that is written becomes another inode, and on SMB, where one that was opened for
- * reading asks nothing of the server (fs/smb/client/file.c, cifs_fsync).
- */
-bool names_alike(int fd);
+/* What FD is on. Asks, which over a network is a request (statfs(2)), each time. */
+struct storage names_storage(int fd);
 
 /* This process opened FD just now, by itself: nobody else can move its file position. */
 void names_opened(int fd);

@@ -87,10 +87,12 @@ static void learn(int fd, uint64_t ns)
 		next_forget();
 	} else {
 		if (shape.identity.device != pay.device) {
+			struct storage storage = names_storage(fd);
+
 			pay_begin(&pay, shape.identity.device);
-			pay.barred = !names_shares_commits(fd);
+			pay.barred = !storage.shares_commits;
 			/* Over a network opening the files costs what syncing them does. */
-			pay.opens = names_alike(fd) && (pay.forced || !names_network(fd));
+			pay.opens = storage.alike && (pay.forced || !storage.network);
 		}
 		next_note(fd, &shape);
 		patience_lose();
@@ -102,9 +104,10 @@ static void learn(int fd, uint64_t ns)
  * An fsync of a file in memory takes 0.1 us, and coming by here a fifth of that. So after a few the
  * next ones go straight to libc, until any other call comes by: the program may have gone elsewhere.
  */
-static void rest(int fd)
+static void rest(int fd, uint64_t ns)
 {
-	if (pay.forced || together_keeps || !pay_rests(&pay) || !names_in_memory(fd))
+	if (ns >= PAY_SLOW_NS || pay.forced || together_keeps || !pay_rests(&pay) ||
+	    !names_storage(fd).in_memory)
 		return;
 	rests = true;
 	engine_sample_end(OP_FSYNC, WANTER_TOGETHER);
@@ -128,7 +131,7 @@ static void sync_plain(const struct passage *passage)
 	*passage->reason = REASON_TIMED;
 	if ((int)*passage->value == 0)
 		learn((int)passage->regs->arg[0], ns);
-	rest((int)passage->regs->arg[0]);
+	rest((int)passage->regs->arg[0], ns);
 	errno = saved;
 }
 

@@ -180,15 +180,15 @@ static void owners(void)
 static void types_are_told(void)
 {
 	int ends[2], memory = memfd_create("file", 0), proc = open("/proc", O_RDONLY);
+	struct storage storage;
 
 	NEED(pipe(ends) == 0 && memory >= 0 && proc >= 0);
-	CHECK(names_in_memory(memory) && names_alike(memory));
-	CHECK(!names_network(memory) && !names_shares_commits(memory));
+	storage = names_storage(memory);
+	CHECK(storage.in_memory && storage.alike && !storage.network && !storage.shares_commits);
 	for (int i = 0; i < 3; i++) {
-		int fd = (const int[]){ends[0], proc, -1}[i];
-
-		CHECK(!names_in_memory(fd) && !names_alike(fd));
-		CHECK(!names_network(fd) && !names_shares_commits(fd));
+		storage = names_storage((const int[]){ends[0], proc, -1}[i]);
+		CHECK(!storage.in_memory && !storage.alike && !storage.network &&
+		      !storage.shares_commits);
 	}
 }
 
