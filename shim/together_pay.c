@@ -69,10 +69,17 @@ bool pay_covers(const struct pay *pay, unsigned count, uint64_t ns)
 	return pay->forced || count * pay->cost_ns >= ns;
 }
 
+/* The program came for enough files to say that nothing is gained here, and nothing ever was. */
+static bool group_lost(const struct pay *pay, unsigned used, uint64_t ns)
+{
+	return used >= PAY_TELLING && pay->window == PAY_WINDOW_FIRST && ns >= pay->cost_ns * used;
+}
+
 void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most)
 {
 	if (!pay->forced && ns * 5 > pay->cost_ns * used * 4) {
-		if (++pay->vain >= PAY_VAIN)
+		pay->vain += group_lost(pay, used, ns) ? PAY_VAIN : 1;
+		if (pay->vain >= PAY_VAIN)
 			pay_leave(pay);
 		return;
 	}

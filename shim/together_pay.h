@@ -5,7 +5,9 @@
  *
  * It starts outside and goes in when plain fsyncs waited for something several times in a row.
  * A group has to take clearly less time for each file the program came for than plain fsyncs
- * did; after two that do not, plain ones are all there is for a while, longer each time.
+ * did; after two that do not, or a first one that even took more (a storage that syncs what is
+ * synced already as slowly, in strict mode), plain ones are all there is for a while, longer each
+ * time.
  */
 #ifndef USHIM_TOGETHER_PAY_H
 #define USHIM_TOGETHER_PAY_H
@@ -31,7 +33,8 @@ enum {
 	PAY_SLOW_NS = 40 * 1000, /* a plain fsync from here on waited for something */
 	PAY_PROOF = 2,           /* slow ones in a row before going in */
 	PAY_DISPROOF = 3,        /* fast ones in a row before sitting out */
-	PAY_VAIN = 2,            /* groups in a row that did not pay before sitting out */
+	PAY_VAIN = 2,            /* groups in a row that did not pay before sitting out, or */
+	PAY_TELLING = 6,         /* one with so many files that took longer, before any paid */
 	PAY_WINDOW_FIRST = 8,
 	PAY_WINDOW_GROWTH = 8,
 	PAY_SENTENCE_FIRST = 32,

@@ -116,6 +116,20 @@ static void groups_that_do_not_pay_end_it(void)
 	CHECK_EQ(pay.sentence, 2 * before);
 }
 
+static void a_first_one_that_loses_ends_it(void)
+{
+	struct pay pay = fresh();
+
+	timed(&pay, 2, 150 * US);
+	group_of(&pay, 151 * US);
+	CHECK(!pay_in(&pay));
+	pay = fresh();
+	timed(&pay, 2, 150 * US);
+	group_of(&pay, 35 * US);
+	group_of(&pay, 151 * US); /* something else happened once */
+	CHECK(pay_in(&pay));
+}
+
 static void groups_nobody_comes_for_end_it(void)
 {
 	struct pay pay = fresh();
@@ -521,6 +535,7 @@ int main(int argc, char **argv)
 	test("a fast one between them does not", one_fast_one_between_does_not);
 	test("groups that pay grow to the depth", groups_that_pay_grow_to_the_depth);
 	test("C9: groups that do not pay end it, longer each time", groups_that_do_not_pay_end_it);
+	test("C9: a first group that takes longer ends it", a_first_one_that_loses_ends_it);
 	test("C9: groups nobody comes for end it", groups_nobody_comes_for_end_it);
 	test("C9: groups that are never made end it", groups_that_are_never_made_end_it);
 	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);

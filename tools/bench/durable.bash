@@ -88,7 +88,7 @@ durable_patterns() { # NAME DIRECTORY TARGETS...: auto and strict, kept open; th
 }
 
 durable_storages() {
-    local type
+    local type memory
     mkdir -p disk
     durable_head 'us per fsync'
     durable_patterns "$(stat -f -c %T .)" disk 3.3 1.7 2 0
@@ -96,19 +96,18 @@ durable_storages() {
     durable_mount ext4 && durable_patterns 'ext4, loop' ext4 3.3 1.7 2 0
     durable_mount xfs && durable_patterns 'xfs, loop' xfs 5 2.3 0 0
     durable_mount btrfs && durable_patterns 'btrfs, loop' btrfs 0.98 0.98 0.98 0.98
-    [ -w /dev/shm ] && shm=$(mktemp -d /dev/shm/ushim.XXXXXX) && {
-        durable_fsyncs 'tmpfs, with the writing' whole "$shm" 256 0.98 0.98
-        durable_patterns tmpfs "$shm" 0 0 0 0
+    [ -w /dev/shm ] && memory=$(mktemp -d /dev/shm/ushim.XXXXXX) && {
+        durable_fsyncs 'tmpfs, with the writing' whole "$memory" 256 0.98 0.98
+        durable_patterns tmpfs "$memory" 0 0 0 0
         # In 256 of 0.1 us the first few, which are timed, are a tenth.
-        durable_fsyncs 'tmpfs, 4,096 kept open' kept "$shm" 4096 0.98 0.98
-        rm -rf "$shm"
-    }
-    slow_missing || {
-        mkdir -p back
-        "$BUILD/slowfs" --delay=1ms back "$MNT"
-        durable_patterns 'slow, 1 ms' "$MNT" 10 0 0 0
-        slow_unmount
-        rm -rf back
+        durable_fsyncs 'tmpfs, 4,096 kept open' kept "$memory" 4096 0.98 0.98
+        # What slowfs stores goes to memory too: on this disk an fsync there took 0.4 ms more.
+        slow_missing || {
+            "$BUILD/slowfs" --delay=1ms "$memory" "$MNT"
+            durable_patterns 'slow, 1 ms' "$MNT" 10 0 0 0
+            slow_unmount
+        }
+        rm -rf "$memory"
     }
     durable_fsyncs 'log beside 1 GiB' log disk 64 0.95 0
 }
