@@ -72,6 +72,20 @@ let_everybody_in() {
     PROG=$to/build/prog
 }
 
+# unmounted DIRECTORY...: what is mounted there may be busy for a moment: a ring's workers end
+# behind the back of their process, and a loop device lets go of its file when it comes to it.
+unmounted() {
+    local directory
+    for directory in "$@"; do
+        for _ in {1..100}; do
+            mountpoint -q "$directory" || continue 2
+            umount "$directory" 2>/dev/null && continue 2
+            sleep 0.1
+        done
+        umount "$directory" || return
+    done
+}
+
 # fail WORD...: fails the test and says so.
 fail() {
     printf '%s\n' "$*" >&2

@@ -10,17 +10,7 @@ setup() {
 }
 
 teardown() {
-    unmount || umount -l "$WORK/slow"
-}
-
-# A ring's workers end behind the back of their process: the mount may be busy for a moment.
-unmount() {
-    for _ in {1..50}; do
-        mountpoint -q "$WORK/slow" || return 0
-        umount "$WORK/slow" 2>/dev/null && return
-        sleep 0.1
-    done
-    return 1
+    unmounted "$WORK/slow" || umount -l "$WORK/slow"
 }
 
 requires_slow() {

@@ -16,7 +16,7 @@ setup_file() {
 }
 
 teardown_file() {
-    ! mountpoint -q "$BATS_FILE_TMPDIR/images" || umount "$BATS_FILE_TMPDIR/images"
+    unmounted "$BATS_FILE_TMPDIR/images"
 }
 
 setup() {
@@ -29,7 +29,7 @@ setup() {
 }
 
 teardown() {
-    [ -z "$MOUNT" ] || umount "$MOUNT"
+    [ -z "$MOUNT" ] || unmounted "$MOUNT"
     rm -f "$IMAGE"
 }
 

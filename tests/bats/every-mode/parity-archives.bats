@@ -114,5 +114,5 @@ small_tmpfs() {
 }
 
 small_gone() {
-    umount "$SMALL"
+    unmounted "$SMALL"
 }

@@ -14,7 +14,7 @@ teardown() {
     local mount
     find "$BATS_TEST_TMPDIR" -xdev -name immutable -exec chattr -i {} + 2>/dev/null || true
     for mount in "$PLACES"/* "$BATS_TEST_TMPDIR/fs"; do
-        if mountpoint -q "$mount"; then umount "$mount"; fi
+        unmounted "$mount"
     done
     parity_teardown
 }
@@ -42,7 +42,7 @@ make_places() {
 
 remove_places() {
     [ "$(id -u)" -eq 0 ] || return 0
-    umount "$PLACES/readonly" "$PLACES/other" "$PLACES/full"
+    unmounted "$PLACES/readonly" "$PLACES/other" "$PLACES/full"
     rm -rf "${PLACES:?}"/*
 }
 

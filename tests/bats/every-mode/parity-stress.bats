@@ -12,7 +12,7 @@ setup() {
 
 teardown() {
     cd /
-    if mountpoint -q "$WORK"; then umount "$WORK"; fi
+    unmounted "$WORK"
 }
 
 # verified_by_fio ENGINE [OPTION...]: writes at random, then reads all back with checksums

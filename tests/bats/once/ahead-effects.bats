@@ -21,7 +21,7 @@ setup_file() {
 
 teardown_file() {
     mountpoint -q "$STORE/slow" || return 0
-    umount "$STORE/slow" || umount -l "$STORE/slow"
+    unmounted "$STORE/slow" || umount -l "$STORE/slow"
 }
 
 setup() {

@@ -158,5 +158,5 @@ as_plain() {
         echo "$mode: $((output - plain)) KiB more than $plain"
         [ "$((output - plain))" -lt $((24 * 1024)) ]
     done
-    umount mount
+    unmounted mount
 }

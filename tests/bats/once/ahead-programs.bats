@@ -15,8 +15,7 @@ setup() {
 teardown() {
     local mount
     for mount in slow/d slow loop; do
-        mountpoint -q "$BATS_TEST_TMPDIR/$mount" || continue
-        umount "$BATS_TEST_TMPDIR/$mount" || umount -l "$BATS_TEST_TMPDIR/$mount"
+        unmounted "$BATS_TEST_TMPDIR/$mount" || umount -l "$BATS_TEST_TMPDIR/$mount"
     done
 }
 
@@ -69,7 +68,7 @@ opened_before_gone() {
         files 60 back/d
         slowly
         ahead $mode tar -C slow --remove-files -cf out.tar d
-        umount slow
+        unmounted slow
         [ ! -e back/d ]
         [ -z "$(ls -A back)" ]
         [ "$(tar -tf out.tar | wc -l)" -eq 61 ]
@@ -86,7 +85,7 @@ opened_before_gone() {
         files 60 back/d
         slowly
         ahead $mode rsync -a --remove-source-files slow/d/ copy
-        umount slow
+        unmounted slow
         [ -z "$(ls -A back/d)" ]
         [ "$(find copy -type f | wc -l)" -eq 60 ]
         [ "$(total .asked)" -gt 0 ]
@@ -107,7 +106,7 @@ opened_before_gone() {
             while (@n > 4) { # reads some, then the next ones are not wanted any more
                 for (splice @n, 0, 3) { open F, "<", $_; @x = <F>; close F }
                 unlink splice @n, 0, 4 }'
-        umount slow
+        unmounted slow
         [ "$(total .fetched)" -gt 0 ]
         opened_before_gone
     done
@@ -127,7 +126,7 @@ opened_before_gone() {
         [ "$(total .asked)" -gt 0 ] || [ "$(total .fetched)" -gt 0 ]
         (cd slow && tr '\n' '\0' <../list | ahead $mode du -a --apparent-size --files0-from=-) >shim.du
         (cd slow && rm -rf ../copy && ahead $mode cpio --quiet -pd ../copy <../list)
-        umount slow
+        unmounted slow
         same plain.tar shim.tar
         [ "$(wc -l <shim.du)" -eq 60 ]
         diff -r plain.copy copy
@@ -144,7 +143,7 @@ opened_before_gone() {
         ahead $mode timeout 60 find slow/d/ -size -2 -print -name "$last" -quit >out
         [ "$(wc -l <out)" -eq 10 ]
         [ "$(total .asked)" -gt 0 ] || fail "nothing was asked ahead"
-        umount slow
+        unmounted slow
     done
 }
 
@@ -159,7 +158,7 @@ opened_before_gone() {
             >out || status=$?
         [ "$status" -eq 124 ]
         [ "$(awk '$3 == "lookup"' log | wc -l)" -gt 30 ] || fail "nothing hung"
-        umount slow
+        unmounted slow
     done
 }
 
@@ -177,7 +176,7 @@ opened_before_gone() {
             lstat "slow/d/$_" for @n; print "all\n"' >out || status=$?
         [ "$status" -eq 124 ]
         [ "$(cat out)" = handled ]
-        umount slow
+        unmounted slow
     done
 }
 
@@ -203,7 +202,7 @@ opened_before_gone() {
         kill "${writers[@]}"
         wait "${writers[@]}" || :
         writers=()
-        umount slow
+        unmounted slow
         [ "$(wc -l <out)" -eq 60 ]
         [ "$(total .fetched)" -gt 0 ]
         # All opens are of regular files: the inodes the log shows opened.
@@ -254,7 +253,7 @@ opened_before_gone() {
     for mode in auto strict; do
         slowly
         ahead $mode find slow/d -size -2 >out
-        umount slow
+        unmounted slow
         [ "$(wc -l <out)" -eq 60 ]
         [ "$(total .asked)" -gt 10 ]
         slowly
@@ -265,7 +264,7 @@ opened_before_gone() {
             lstat "slow/d/$n[$_]" for 0 .. 19;
             system("mount", "-t", "tmpfs", "none", "slow/d") == 0 or die;
             print scalar(grep { lstat "slow/d/$_" } @n[20 .. 59]), "\n"' >out
-        umount slow/d slow
+        unmounted slow/d slow
         [ "$(cat out)" -eq 0 ]
         [ "$(total .asked)" -gt 10 ]
     done

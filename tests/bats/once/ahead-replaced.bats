@@ -82,8 +82,7 @@ on_slowfs() {
 }
 
 teardown() {
-    ! mountpoint -q "$BATS_TEST_TMPDIR/mnt" || umount "$BATS_TEST_TMPDIR/mnt" ||
-        umount -l "$BATS_TEST_TMPDIR/mnt"
+    unmounted "$BATS_TEST_TMPDIR/mnt" || umount -l "$BATS_TEST_TMPDIR/mnt"
 }
 
 @test "No FIFO is opened ahead by a number that is another directory's by now" {
@@ -100,7 +99,7 @@ teardown() {
         on_slowfs --delay=open:5ms
         rm -f record
         USHIM_STALE_MS=60000 at_once "$PROG/ahead-removed" "$way" mnt/d
-        umount mnt
+        unmounted mnt
         recorded fetched 20
     done
 }

@@ -6,7 +6,7 @@ load ../common
 
 teardown() {
     mountpoint -q "$BATS_TEST_TMPDIR/slow" || return 0
-    umount "$BATS_TEST_TMPDIR/slow" || umount -l "$BATS_TEST_TMPDIR/slow"
+    unmounted "$BATS_TEST_TMPDIR/slow" || umount -l "$BATS_TEST_TMPDIR/slow"
 }
 
 # asked COMMAND...: how many requests for attributes it makes with its stderr on slow storage.

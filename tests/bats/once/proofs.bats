@@ -20,7 +20,7 @@ setup() {
 
 teardown() {
     leave_slow
-    umount -q "$GROUND" || ! mountpoint -q "$GROUND" || umount -l "$GROUND"
+    unmounted "$GROUND" || umount -l "$GROUND"
 }
 
 plainly() {
@@ -163,7 +163,7 @@ small_fs() {
 @test "C4: attributes that are refused are so at the exact call, on this storage alone" {
     slowly --delay=link:2ms --fail=setattr:1:EPERM --fail=setattr:3:EPERM
     side shim forced attributes_refused "$GROUND"
-    umount mnt || umount -l mnt
+    unmounted mnt || umount -l mnt
     "$BUILD/slowfs" --delay=link:2ms --fail=setattr:1:EPERM --fail=setattr:3:EPERM "$GROUND" mnt
     side plain plainly attributes_refused "$GROUND"
     same plain shim

@@ -34,7 +34,7 @@ setup() {
 
 teardown() {
     local tries
-    for tries in 1 2 3 4 5; do
+    for tries in {1..50}; do
         mountpoint -q "$MNT" || return 0
         umount "$MNT" 2>/dev/null || sleep 0.2
     done

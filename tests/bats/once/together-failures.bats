@@ -16,7 +16,7 @@ told() {
         status=0
         USHIM_STATS=$RECORD shim_in "$1" "$SYNCS" errors "$WORK/slow" "$2" >"$WORK/told" 2>&1 ||
             status=$?
-        unmount
+        unmounted "$WORK/slow"
         [ "$status" -eq 3 ] || break
     done
     sort "$WORK/told"
@@ -88,7 +88,7 @@ told_the_same() {
         rm -f "$RECORD"
         mounted --writeback --fail=write:1+:EIO
         USHIM_STATS=$RECORD shim_in "$mode" "$SYNCS" older "$WORK/slow" >"$WORK/told"
-        unmount
+        unmounted "$WORK/slow"
         [ "$mode" = off ] || counted grouped 8
         [ "$(sort -u "$WORK/told")" = "EIO EIO success" ] || fail "in $mode: $(cat "$WORK/told")"
     done
