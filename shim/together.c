@@ -203,7 +203,7 @@ static bool sync_grouped(const struct passage *passage)
 	struct shape shape;
 	bool done;
 
-	if (!pay_in(&pay) || !next_ready() || !process_owns_memory() ||
+	if (!pay_in(&pay) || pay_asks(&pay) || !next_ready() || !process_owns_memory() ||
 	    !shape_read(fd, &shape) || shape.identity.device != pay.device)
 		return false;
 	next_note(fd, &shape);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "config.h"
 #include "directory.h"
 #include "sys.h"
 
@@ -199,6 +200,15 @@ static unsigned coming(bool operands)
 	return next_changed_before(TRAIL) ? next_noted() * COMING : 0;
 }
 
+/*
+ * Where what is done for a group (locks_look) is best done for many files, a first one may be as
+ * large. Not in strict mode, where a group may lose for each of them.
+ */
+static bool window_first(const struct together *together)
+{
+	return together->pay->forced || config.mode == MODE_STRICT;
+}
+
 unsigned names_find(struct together *together, int fd, unsigned most)
 {
 	unsigned count = 0;
@@ -209,7 +219,8 @@ unsigned names_find(struct together *together, int fd, unsigned most)
 	operands = next_changed_before(TRAIL - 1) && operands_reached();
 	if (!locks_look(together, coming(operands)))
 		return 0;
-	most = together->pay->forced && most < AT_ONCE ? most : AT_ONCE;
+	if (most > AT_ONCE || !window_first(together))
+		most = AT_ONCE;
 	if (operands)
 		count = operands_find(together->candidates, most);
 	if (!count && next_changed_before(TRAIL))

@@ -8,7 +8,8 @@ enum {
 
 static void pay_leave(struct pay *pay)
 {
-	pay->slow = pay->fast = pay->vain = 0;
+	pay->slow = pay->fast = pay->vain = pay->groups = 0;
+	pay->asked = false;
 	pay->cost_ns = 0;
 	pay->window = PAY_WINDOW_FIRST;
 	pay->sentence = pay->sentence ? pay->sentence * 2 : PAY_SENTENCE_FIRST;
@@ -40,6 +41,27 @@ void pay_pause(struct pay *pay, unsigned count)
 		pay->sitting = count;
 }
 
+bool pay_asks(const struct pay *pay)
+{
+	return !pay->forced && pay->groups >= PAY_GROUPS;
+}
+
+/* Two that are made between groups are what those are to be measured by, whatever was before. */
+static void cost_learn(struct pay *pay, uint64_t ns)
+{
+	if (pay->cost_ns && ns > pay->cost_ns * COST_CLIP)
+		ns = pay->cost_ns * COST_CLIP;
+	if (!pay->cost_ns || (pay_asks(pay) && !pay->asked)) {
+		pay->cost_ns = ns;
+		pay->asked = pay_asks(pay);
+		return;
+	}
+	pay->cost_ns = pay_asks(pay) ? (pay->cost_ns + ns) / 2
+				     : (pay->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT;
+	pay->asked = false;
+	pay->groups = 0;
+}
+
 void pay_plain(struct pay *pay, uint64_t ns)
 {
 	if (ns < PAY_SLOW_NS) {
@@ -54,9 +76,7 @@ void pay_plain(struct pay *pay, uint64_t ns)
 		return;
 	}
 	pay->slow++;
-	if (pay->cost_ns && ns > pay->cost_ns * COST_CLIP)
-		ns = pay->cost_ns * COST_CLIP;
-	pay->cost_ns = pay->cost_ns ? (pay->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT : ns;
+	cost_learn(pay, ns);
 }
 
 bool pay_in(const struct pay *pay)
@@ -77,6 +97,7 @@ static bool group_lost(const struct pay *pay, unsigned used, uint64_t ns)
 
 void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most)
 {
+	pay->groups++;
 	if (!pay->forced && ns * 5 > pay->cost_ns * used * 4) {
 		pay->vain += group_lost(pay, used, ns) ? PAY_VAIN : 1;
 		if (pay->vain >= PAY_VAIN)

@@ -21,6 +21,8 @@ struct pay {
 	unsigned slow;     /* slow ones in a row */
 	unsigned fast;     /* fast ones in a row */
 	unsigned vain;     /* groups in a row that did not pay */
+	unsigned groups;   /* since plain fsyncs were timed */
+	bool asked;        /* one of the two was */
 	unsigned window;   /* files to start together */
 	unsigned sentence; /* plain fsyncs to sit out after a mistake: doubles */
 	unsigned sitting;  /* plain fsyncs still to sit out */
@@ -35,6 +37,7 @@ enum {
 	PAY_DISPROOF = 3,        /* fast ones in a row before sitting out */
 	PAY_VAIN = 2,            /* groups in a row that did not pay before sitting out, or */
 	PAY_TELLING = 6,         /* one with so many files that took longer, before any paid */
+	PAY_GROUPS = 6,          /* groups before two fsyncs are made plainly */
 	PAY_WINDOW_FIRST = 8,
 	PAY_WINDOW_GROWTH = 8,
 	PAY_SENTENCE_FIRST = 32,
@@ -61,6 +64,12 @@ void pay_plain(struct pay *pay, uint64_t ns);
 
 /* True if groups are worth starting. */
 bool pay_in(const struct pay *pay);
+
+/*
+ * True where the next fsync is to be plain, to see what one costs by now: the first ones wait for
+ * whatever was done before them, and a file system may have become quicker since.
+ */
+bool pay_asks(const struct pay *pay);
 
 /* True if COUNT plain fsyncs take NS or more: to find out about them may cost that. */
 bool pay_covers(const struct pay *pay, unsigned count, uint64_t ns);

@@ -130,6 +130,22 @@ static void a_first_one_that_loses_ends_it(void)
 	CHECK(pay_in(&pay));
 }
 
+/* The first fsync of many files commits all of them. */
+static void a_first_one_that_was_dear_hides_no_loss(void)
+{
+	struct pay pay = fresh();
+	unsigned groups = 0;
+
+	timed(&pay, 2, 900 * US);
+	for (; pay_in(&pay) && groups < MANY; groups++) {
+		group_of(&pay, 110 * US);
+		if (pay_asks(&pay))
+			timed(&pay, 2, 100 * US);
+		CHECK(!pay_asks(&pay));
+	}
+	CHECK(groups < 10);
+}
+
 static void groups_nobody_comes_for_end_it(void)
 {
 	struct pay pay = fresh();
@@ -536,6 +552,7 @@ int main(int argc, char **argv)
 	test("groups that pay grow to the depth", groups_that_pay_grow_to_the_depth);
 	test("C9: groups that do not pay end it, longer each time", groups_that_do_not_pay_end_it);
 	test("C9: a first group that takes longer ends it", a_first_one_that_loses_ends_it);
+	test("C9: a first fsync that was dear hides no loss", a_first_one_that_was_dear_hides_no_loss);
 	test("C9: groups nobody comes for end it", groups_nobody_comes_for_end_it);
 	test("C9: groups that are never made end it", groups_that_are_never_made_end_it);
 	test("C9: one very slow fsync hides no loss", one_very_slow_one_hides_no_loss);
