@@ -49,8 +49,10 @@ void together_begin(void)
 
 bool together_wants(enum op op)
 {
-	return together_syncs(op) ? together_keeps || !(given_up || rests)
-				  : together_keeps && table_op_class(op) != CLASS_QUESTION;
+	if (together_syncs(op))
+		return together_keeps || !(given_up || rests);
+	return (together_keeps && table_op_class(op) != CLASS_QUESTION) ||
+	       (!given_up && record_wants(op));
 }
 
 /* Arms for what is kept, or disarms where nothing is. */
@@ -79,6 +81,13 @@ static void patience_lose(void)
 	pay_pause(&pay, PATIENCE_LEFT);
 }
 
+/* There are slow ones, and groups may pay. */
+static void record_files(void)
+{
+	if (!pay.barred && pay.opens && process_owns_memory() && record_begin())
+		engine_arm();
+}
+
 static void learn(int fd, uint64_t ns)
 {
 	struct shape shape;
@@ -94,6 +103,7 @@ static void learn(int fd, uint64_t ns)
 			/* Over a network opening the files costs what syncing them does. */
 			pay.opens = storage.alike && (pay.forced || !storage.network);
 		}
+		record_files();
 		next_note(fd, &shape);
 		patience_lose();
 	}
@@ -339,16 +349,19 @@ static void watch_kept(struct together *together, const struct passage *passage)
 
 void together_watch(const struct passage *passage)
 {
+	bool makes = record_makes(passage) && !thread_self.depth;
 	struct signals_held held;
 	int saved = errno;
 
 	if (rests && !together_syncs(passage->op))
 		wake();
-	if (!together_keeps || (together_syncs(passage->op) && !thread_self.depth))
+	if (!(together_keeps || makes) || (together_syncs(passage->op) && !thread_self.depth))
 		return;
 	thread_enter(&held);
 	if (together_root()) /* not in a forked child */
 		watch_kept(root, passage);
+	if (makes && !given_up && alone() && process_owns_memory())
+		record_made(passage);
 	arm();
 	thread_leave(&held);
 	errno = saved;

@@ -6,7 +6,7 @@
  *   together.c          a durability point on its way: served, grouped, or made and timed
  *   together_next.c     which files will be synced next, of those that are open
  *   together_names.c    ... and of those the program has closed
- *   together_operands.c ... as the command line has them
+ *   together_record.c   ... as the command line has them, or this process made them
  *   together_group.c    fsyncs in flight
  *   together_stored.c   completions kept for the program
  *   together_void.c     which calls make a completion worthless
@@ -43,12 +43,16 @@ static inline bool together_syncs(enum op op)
 /* True while completions are kept for the program. */
 extern bool together_keeps;
 
+/* True once the names of files that are made are recorded; and if OP makes some. */
+extern bool together_records;
+bool record_wants(enum op op);
+
 /* True if OP is of interest at the moment. Asked of every operation when a process starts. */
 bool together_wants(enum op op);
 
 static inline bool together_needs(enum op op)
 {
-	return (together_keeps || together_syncs(op)) && together_wants(op);
+	return (together_keeps || together_records || together_syncs(op)) && together_wants(op);
 }
 
 /* PASSAGE, any call, is about to be made. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Files the program has closed, and will open again to sync them. The evidence is that it does
- * so by the same number each time; their order on the command line (together_operands.c), or in
- * their directory, as listed, by inode or by name; and that each was changed before the one
- * before it was synced: a program that writes and syncs file after file has nothing ready yet.
- * Nothing is remembered from when they were written.
+ * so by the same number each time; their order on the command line or as they were made
+ * (together_record.c), or in their directory, as listed, by inode or by name; and that each was
+ * changed before the one before it was synced: a program that writes and syncs file after file has
+ * nothing ready yet.
  */
 #include "together_private.h"
 
@@ -180,9 +180,9 @@ static unsigned vain;
 /* Files that may come, at the most. */
 static unsigned coming_most(void)
 {
-	unsigned operands = operands_left(), listed = next_noted() * COMING;
+	unsigned recorded = record_left(), listed = next_noted() * COMING;
 
-	return operands > listed || operands_followed() ? operands : listed;
+	return recorded > listed || record_shows() ? recorded : listed;
 }
 
 bool names_may_find(const struct together *together)
@@ -190,14 +190,6 @@ bool names_may_find(const struct together *together)
 	return next_reopens() && !together->never_open && together->pay->opens &&
 	       !(vain >= VAIN_MOST && next_noted() % VAIN_EVERY) &&
 	       locks_may_look(together, coming_most());
-}
-
-/* Files that are likely to come, at the least. */
-static unsigned coming(bool operands)
-{
-	if (operands)
-		return operands_left();
-	return next_changed_before(TRAIL) ? next_noted() * COMING : 0;
 }
 
 /*
@@ -211,18 +203,16 @@ static bool window_first(const struct together *together)
 
 unsigned names_find(struct together *together, int fd, unsigned most)
 {
+	bool recorded = record_shows() && record_left() && next_changed_before(TRAIL - 1);
 	unsigned count = 0;
-	bool operands;
 
-	if (!names_may_find(together))
-		return 0;
-	operands = next_changed_before(TRAIL - 1) && operands_reached();
-	if (!locks_look(together, coming(operands)))
+	if (!names_may_find(together) || !(recorded || next_changed_before(TRAIL)) ||
+	    !locks_look(together, recorded ? record_left() : next_noted() * COMING))
 		return 0;
 	if (most > AT_ONCE || !window_first(together))
 		most = AT_ONCE;
-	if (operands)
-		count = operands_find(together->candidates, most);
+	if (recorded)
+		count = record_find(together->candidates, most);
 	if (!count && next_changed_before(TRAIL))
 		count = parent_find(together, fd, together->candidates, most);
 	vain = count ? 0 : vain + 1;

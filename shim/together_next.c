@@ -90,6 +90,8 @@ void next_note(int fd, const struct shape *shape)
 	if (trail_length < TRAIL)
 		trail_length++;
 	order_look();
+	if (next_reopens())
+		record_note(fd, &shape->identity);
 }
 
 unsigned next_noted(void)

@@ -175,19 +175,28 @@ unsigned names_find(struct together *together, int fd, unsigned most);
 bool candidate_open(int directory, const char *name, int flags, struct candidate *candidates,
 		    unsigned count);
 
-/* ---- together_operands.c ---- */
+/* ---- together_record.c ---- */
 
-/* True where the newest two are operands, one behind the other. */
-bool operands_reached(void);
+/* Names are to be recorded from now on, the command line's first. False where they were, or can't be. */
+bool record_begin(void);
 
-/* True if that was so, and is not known to have ended. Cheap, as the next. */
-bool operands_followed(void);
+/* True where PASSAGE may make a file. Cheap. */
+bool record_makes(const struct passage *passage);
 
-/* How many are behind those, or were there if all that was synced were operands. */
-unsigned operands_left(void);
+/* It is about to be made. */
+void record_made(const struct passage *passage);
 
-/* Behind the operands that were synced last come the next: at most MOST. */
-unsigned operands_find(struct candidate *candidates, unsigned most);
+/* FD, opened by the same number as the one before, is being synced. */
+void record_note(int fd, const struct identity *identity);
+
+/* True where the newest two were synced in the recorded order. */
+bool record_shows(void);
+
+/* How many are behind the newest in it; all, where that one is not. */
+unsigned record_left(void);
+
+/* What comes next in it: at most MOST. */
+unsigned record_find(struct candidate *candidates, unsigned most);
 
 /* ---- together_maps.c ---- */
 
