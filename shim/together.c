@@ -43,6 +43,7 @@ void together_begin(void)
 {
 	pay_begin(&pay, 0);
 	pay.forced = config.force;
+	pay.twice = config.mode == MODE_STRICT;
 	patience = PATIENCE_FIRST;
 	given_up = config.sqpoll_ms > 0;
 }
@@ -178,7 +179,7 @@ static unsigned candidates_find(struct together *together, int fd)
 		return 0;
 	left = maps_leave(together, count);
 	if (!left)
-		pay_group(&pay, 0, clock_ns() - together->begun_ns, config.depth);
+		pay_group(&pay, 0, clock_ns() - together->begun_ns, 0, config.depth);
 	return left;
 }
 
@@ -241,7 +242,7 @@ static void sync_again(struct together *together, const struct passage *passage)
 	*passage->value = watch_call_real(passage->sym, passage->regs);
 	saved = errno;
 	*passage->reason = REASON_WARMED;
-	together->spent_ns += clock_ns() - before;
+	together->again_ns += clock_ns() - before;
 	errno = saved;
 }
 

@@ -6,13 +6,14 @@ enum {
 	COST_CLIP = 4,   /* and as no more than four times what was known */
 };
 
-static void pay_leave(struct pay *pay)
+/* For twice as long as the last time, and LEAST at least. */
+static void pay_leave(struct pay *pay, unsigned least)
 {
 	pay->slow = pay->fast = pay->vain = pay->groups = 0;
 	pay->asked = false;
 	pay->cost_ns = 0;
 	pay->window = PAY_WINDOW_FIRST;
-	pay->sentence = pay->sentence ? pay->sentence * 2 : PAY_SENTENCE_FIRST;
+	pay->sentence = pay->sentence * 2 > least ? pay->sentence * 2 : least;
 	if (pay->sentence > PAY_SENTENCE_MOST)
 		pay->sentence = PAY_SENTENCE_MOST;
 	pay->sitting = pay->sentence;
@@ -24,6 +25,7 @@ void pay_begin(struct pay *pay, uint64_t device)
 		.device = device,
 		.window = PAY_WINDOW_FIRST,
 		.forced = pay->forced,
+		.twice = pay->twice,
 	};
 }
 
@@ -43,7 +45,7 @@ void pay_pause(struct pay *pay, unsigned count)
 
 bool pay_asks(const struct pay *pay)
 {
-	return !pay->forced && pay->groups >= PAY_GROUPS;
+	return !pay->forced && pay->groups >= (pay->twice ? PAY_GROUPS_TWICE : PAY_GROUPS);
 }
 
 /* Two that are made between groups are what those are to be measured by, whatever was before. */
@@ -67,7 +69,7 @@ void pay_plain(struct pay *pay, uint64_t ns)
 	if (ns < PAY_SLOW_NS) {
 		pay->slow = 0;
 		if (++pay->fast >= PAY_DISPROOF && !pay->forced)
-			pay_leave(pay);
+			pay_leave(pay, PAY_SENTENCE_FIRST);
 		return;
 	}
 	pay->fast = 0;
@@ -89,19 +91,20 @@ bool pay_covers(const struct pay *pay, unsigned count, uint64_t ns)
 	return pay->forced || count * pay->cost_ns >= ns;
 }
 
-/* The program came for enough files to say that nothing is gained here, and nothing ever was. */
-static bool group_lost(const struct pay *pay, unsigned used, uint64_t ns)
+/* Enough files took as long once more: no group of any size can gain here. */
+static bool repeats_cost(const struct pay *pay, unsigned used, uint64_t again_ns)
 {
-	return used >= PAY_TELLING && pay->window == PAY_WINDOW_FIRST && ns >= pay->cost_ns * used;
+	return used > PAY_TELLING && again_ns * 10 > pay->cost_ns * (used - 1) * 9;
 }
 
-void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most)
+void pay_group(struct pay *pay, unsigned used, uint64_t ns, uint64_t again_ns, unsigned most)
 {
 	pay->groups++;
-	if (!pay->forced && ns * 5 > pay->cost_ns * used * 4) {
-		pay->vain += group_lost(pay, used, ns) ? PAY_VAIN : 1;
-		if (pay->vain >= PAY_VAIN)
-			pay_leave(pay);
+	if (!pay->forced && (ns + again_ns) * 5 > pay->cost_ns * used * 4) {
+		if (repeats_cost(pay, used, again_ns))
+			pay_leave(pay, PAY_SENTENCE_REPEATED);
+		else if (++pay->vain >= PAY_VAIN)
+			pay_leave(pay, PAY_SENTENCE_FIRST);
 		return;
 	}
 	pay->vain = 0;

@@ -5,9 +5,9 @@
  *
  * It starts outside and goes in when plain fsyncs waited for something several times in a row.
  * A group has to take clearly less time for each file the program came for than plain fsyncs
- * did; after two that do not, or a first one that even took more (a storage that syncs what is
- * synced already as slowly, in strict mode), plain ones are all there is for a while, longer each
- * time.
+ * did; after two that do not, or one that shows that what is synced takes as long once more (in
+ * strict mode, on storage that asks a server each time), plain ones are all there is for a while,
+ * longer each time.
  */
 #ifndef USHIM_TOGETHER_PAY_H
 #define USHIM_TOGETHER_PAY_H
@@ -29,6 +29,7 @@ struct pay {
 	bool barred;       /* nothing to be gained on this file system */
 	bool opens;        /* files may be opened there, too, to be synced */
 	bool forced;       /* USHIM_FORCE: in, whatever is measured */
+	bool twice;        /* strict mode: the program's own fsyncs are made as well, so less is gained */
 };
 
 enum {
@@ -36,11 +37,13 @@ enum {
 	PAY_PROOF = 2,           /* slow ones in a row before going in */
 	PAY_DISPROOF = 3,        /* fast ones in a row before sitting out */
 	PAY_VAIN = 2,            /* groups in a row that did not pay before sitting out, or */
-	PAY_TELLING = 6,         /* one with so many files that took longer, before any paid */
-	PAY_GROUPS = 6,          /* groups before two fsyncs are made plainly */
+	PAY_TELLING = 5,         /* one with more files than these that took as long once more */
+	PAY_GROUPS = 6,          /* groups before two fsyncs are made plainly, */
+	PAY_GROUPS_TWICE = 2,    /* and where less is gained, if anything */
 	PAY_WINDOW_FIRST = 8,
 	PAY_WINDOW_GROWTH = 8,
 	PAY_SENTENCE_FIRST = 32,
+	PAY_SENTENCE_REPEATED = 256, /* where no group can pay */
 	PAY_SENTENCE_MOST = 1024,
 };
 
@@ -75,10 +78,10 @@ bool pay_asks(const struct pay *pay);
 bool pay_covers(const struct pay *pay, unsigned count, uint64_t ns);
 
 /*
- * A group, and whatever fsyncs the program made itself of its files, took NS altogether; the
- * program came for USED of its files. USED is 0 where one was prepared in vain. MOST is the
- * limit of the window.
+ * A group took NS, and whatever fsyncs the program made itself of its files AGAIN_NS; it came for
+ * USED of them, the one that started it included. USED is 0 where one was prepared in vain. MOST
+ * is the limit of the window.
  */
-void pay_group(struct pay *pay, unsigned used, uint64_t ns, unsigned most);
+void pay_group(struct pay *pay, unsigned used, uint64_t ns, uint64_t again_ns, unsigned most);
 
 #endif

@@ -67,7 +67,8 @@ struct together {
 	unsigned ready, owed; /* completions in these states */
 	bool data_only; /* the group's are fdatasyncs */
 	int own_result; /* of the fsync that started the group, where it was made on the ring */
-	uint64_t begun_ns, spent_ns; /* when it was prepared; what it and its files' own fsyncs took */
+	uint64_t begun_ns, spent_ns; /* when it was prepared; what it took */
+	uint64_t again_ns; /* and the program's own fsyncs of its files */
 	unsigned used;  /* of the group, the ones the program came for */
 	unsigned looked; /* calls since the age was looked at */
 	struct pay *pay;

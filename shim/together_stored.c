@@ -65,8 +65,9 @@ static void group_settle(struct together *together)
 {
 	if (!together->spent_ns)
 		return;
-	pay_group(together->pay, together->used + 1, together->spent_ns, config.depth);
-	together->spent_ns = 0;
+	pay_group(together->pay, together->used + 1, together->spent_ns, together->again_ns,
+		  config.depth);
+	together->spent_ns = together->again_ns = 0;
 }
 
 void stored_void_all(struct together *together)

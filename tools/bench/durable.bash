@@ -44,14 +44,15 @@ durable_head() { # UNIT
         strict 'plain: least to most'
 }
 
-# durable_fsyncs NAME PATTERN DIRECTORY COUNT AUTO-TARGET STRICT-TARGET: microseconds each. Every
-# round begins with another side: a log that grows makes the later ones slower (btrfs: a tenth).
+# durable_fsyncs NAME PATTERN DIRECTORY COUNT AUTO-TARGET STRICT-TARGET: microseconds each. In every
+# round the sides come in another order: what the one before left to be written, or left out, as
+# eatmydata does, is the next one's to pay for (btrfs: a tenth and more).
 durable_fsyncs() {
     local side name round rows=''
     local -A ns=()
-    local -a variables sides=("${durable_sides[@]}")
+    local -a variables sides
     for ((round = 0; round <= ROUNDS; round++)); do
-        sides=("${sides[@]:1}" "${sides[0]}")
+        mapfile -t sides < <(shuf -e -- "${durable_sides[@]}")
         for side in "${sides[@]}"; do
             name=${side%%:*}
             IFS=, read -r -a variables <<<"${side#*:}"
@@ -123,22 +124,23 @@ durable_row() {
     durable_show "$name" 1000000 "$target" 0 <<<"$rows"
 }
 
-durable_tree() { # FILES DIRECTORY
-    local file
-    mkdir -p "$2"
+durable_tree() { # FILES DIRECTORY [FILES IN EACH OF ITS DIRECTORIES]
+    local file to
     for ((file = 0; file < $1; file++)); do
-        head -c $((500 + file * 37 % 8000)) /dev/urandom >"$2/$(printf 'file%04d' "$file")"
+        to=$2${3:+/$((file / $3))}
+        mkdir -p "$to"
+        head -c $((500 + file * 37 % 8000)) /dev/urandom >"$to/$(printf 'file%04d' "$file")"
     done
 }
 
-durable_dpkg() {
+durable_dpkg() { # ROW [FILES IN EACH DIRECTORY]
     mkdir -p package/DEBIAN
     printf 'Package: many\nVersion: 1\nArchitecture: all\nMaintainer: n <n@localhost>\nDescription: many files\n' \
         >package/DEBIAN/control
-    durable_tree 2000 package/usr/share/many
+    durable_tree 2000 package/usr/share/many "${2:-}"
     dpkg-deb -Znone --build package many.deb >/dev/null || return
     # shellcheck disable=SC2016 # expanded where it runs
-    durable_row 'dpkg --unpack' 0 'rm -rf root; mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates \
+    durable_row "$1" 0 'rm -rf root; mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates \
             root/var/lib/dpkg/triggers; : >root/var/lib/dpkg/status; : >root/var/lib/dpkg/available' \
         dpkg --no-force-unsafe-io --force-not-root --root="$WORK/root" --unpack many.deb
     rm -rf root package many.deb
@@ -171,7 +173,10 @@ durable_programs() {
     # What is written in the preparation is still dirty: no sync behind it.
     rows=$("$BENCH/alternate" "$ROUNDS" 1 "$BENCH/durable written files 256" "${durable_sides[@]}" -- \
         sync "${operands[@]}") && durable_show 'sync f1 ... f256' 1000000 2 0 <<<"$rows"
-    missing dpkg || durable_dpkg
+    missing dpkg || {
+        durable_dpkg 'dpkg --unpack'
+        durable_dpkg 'dpkg, 250 directories' 8
+    }
     durable_tree 2000 tree
     missing git || {
         git -c init.defaultBranch=main init -q tree
