@@ -65,7 +65,7 @@ static uint32_t hash_of(const char *path)
 
 static void forget_names(void)
 {
-	record->count = record->operands = record->followed = record->used = 0;
+	record->count = record->operands = record->followed = record->run = record->used = 0;
 }
 
 /* DIRECTORY/PATH; or PATH where DIRECTORY is empty. */

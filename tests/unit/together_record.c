@@ -295,6 +295,21 @@ static void long_names_begin_anew(void)
 	CHECK(record_left() > 0 && record_left() < MANY);
 }
 
+static void what_begins_anew_shows_no_order(void)
+{
+	enum { MANY = 30 * 1000 };
+
+	begin();
+	made_of_letters("abcd");
+	synced("a");
+	synced("b");
+	synced("c");
+	CHECK(record_shows());
+	for (unsigned i = 0; i < MANY; i++)
+		recorded(OP_CREAT, (long)"d", 0666, 0);
+	CHECK(!record_shows());
+}
+
 /* It may have been told to do something else. */
 static void a_forked_child_starts_without(void)
 {
@@ -384,6 +399,7 @@ int main(int argc, char **argv)
 	     every_way_of_making_is_recorded_and_no_other);
 	test("C10: what cannot be read is not recorded", what_cannot_be_read_is_not_recorded);
 	test("C8: too many names begin anew", too_many_begin_anew);
+	test("C9: what begins anew shows no order", what_begins_anew_shows_no_order);
 	test("C8: long names begin anew", long_names_begin_anew);
 	test("a forked child starts without", a_forked_child_starts_without);
 	test("operands come as they stand", operands_come_as_they_stand);
