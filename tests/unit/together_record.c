@@ -251,6 +251,13 @@ static void every_way_of_making_is_recorded_and_no_other(void)
 	come("deg");
 }
 
+static void nothing_is_recorded_before_an_fsync_was_slow(void)
+{
+	CHECK(!record_wants(OP_OPEN) && !together_needs(OP_OPEN));
+	begin();
+	CHECK(record_wants(OP_OPEN) && together_needs(OP_OPEN));
+}
+
 static void what_cannot_be_read_is_not_recorded(void)
 {
 	begin();
@@ -397,6 +404,8 @@ int main(int argc, char **argv)
 	     a_name_that_leads_elsewhere_by_now_shows_nothing);
 	test("every way of making is recorded, and no other",
 	     every_way_of_making_is_recorded_and_no_other);
+	test("C8: nothing is recorded before an fsync was slow",
+	     nothing_is_recorded_before_an_fsync_was_slow);
 	test("C10: what cannot be read is not recorded", what_cannot_be_read_is_not_recorded);
 	test("C8: too many names begin anew", too_many_begin_anew);
 	test("C9: what begins anew shows no order", what_begins_anew_shows_no_order);
