@@ -379,6 +379,7 @@ bool together_sync(const struct passage *passage)
 	if (given_up && !together_keeps)
 		return false;
 	thread_cancellation_point();
+	record_synced();
 	done = sync_before(passage);
 	arm();
 	return done;

@@ -181,11 +181,14 @@ bool candidate_open(int directory, const char *name, int flags, struct candidate
 /* Names are to be recorded from now on, the command line's first. False where they were, or can't be. */
 bool record_begin(void);
 
-/* True where PASSAGE may make a file. Cheap. */
+/* True where PASSAGE may make a file that is to be recorded. Cheap; counts one. */
 bool record_makes(const struct passage *passage);
 
 /* It is about to be made. */
 void record_made(const struct passage *passage);
+
+/* An fsync is about to be made. Cheap. */
+void record_synced(void);
 
 /* FD, opened by the same number as the one before, is being synced. */
 void record_note(int fd, const struct identity *identity);

@@ -251,6 +251,44 @@ static void every_way_of_making_is_recorded_and_no_other(void)
 	come("deg");
 }
 
+static void files_synced_as_they_are_made_are_not_recorded(void)
+{
+	begin();
+	for (unsigned i = 0; i < 10; i++) {
+		made("a");
+		record_synced();
+		made("b");
+		made("c");
+		made("d");
+		record_synced();
+	}
+	CHECK_EQ(record_left(), 2 * (1 + 3));
+	made_of_letters("abcdefghi");
+	CHECK_EQ(record_left(), 2 * (1 + 3) + 6);
+	synced("d");
+	synced("e");
+	synced("f");
+	synced("g");
+	CHECK(record_shows());
+	come("hi");
+}
+
+static void a_few_fsyncs_between_many_files_end_nothing(void)
+{
+	begin();
+	for (unsigned i = 0; i < 3; i++) {
+		made("a");
+		record_synced();
+	}
+	made_of_letters("bcdef");
+	record_synced();
+	record_synced();
+	made("g");
+	record_synced();
+	made("h");
+	CHECK_EQ(record_left(), 3 + 5 + 2);
+}
+
 static void nothing_is_recorded_before_an_fsync_was_slow(void)
 {
 	CHECK(!record_wants(OP_OPEN) && !together_needs(OP_OPEN));
@@ -404,6 +442,10 @@ int main(int argc, char **argv)
 	     a_name_that_leads_elsewhere_by_now_shows_nothing);
 	test("every way of making is recorded, and no other",
 	     every_way_of_making_is_recorded_and_no_other);
+	test("C9: files synced as they are made are not recorded",
+	     files_synced_as_they_are_made_are_not_recorded);
+	test("a few fsyncs between many files end nothing",
+	     a_few_fsyncs_between_many_files_end_nothing);
 	test("C8: nothing is recorded before an fsync was slow",
 	     nothing_is_recorded_before_an_fsync_was_slow);
 	test("C10: what cannot be read is not recorded", what_cannot_be_read_is_not_recorded);
