@@ -117,7 +117,7 @@ static void learn(int fd, uint64_t ns)
  */
 static void rest(int fd, uint64_t ns)
 {
-	if (ns >= PAY_SLOW_NS || pay.forced || together_keeps || !pay_rests(&pay) ||
+	if ((ns >= PAY_SLOW_NS && !pay.barred) || pay.forced || together_keeps || !pay_rests(&pay) ||
 	    !names_storage(fd).in_memory)
 		return;
 	rests = true;
@@ -125,9 +125,11 @@ static void rest(int fd, uint64_t ns)
 	engine_sample_end(OP_FDATASYNC, WANTER_TOGETHER);
 }
 
+/* What is to be sat out was about memory, and a busy machine may have made it long. */
 static void wake(void)
 {
 	rests = false;
+	pay_begin(&pay, 0);
 	engine_sample(OP_FSYNC, WANTER_TOGETHER);
 	engine_sample(OP_FDATASYNC, WANTER_TOGETHER);
 }
