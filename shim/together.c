@@ -352,7 +352,7 @@ static void watch_kept(struct together *together, const struct passage *passage)
 
 void together_watch(const struct passage *passage)
 {
-	bool makes = record_makes(passage) && !thread_self.depth;
+	bool makes = !thread_self.depth && record_makes(passage);
 	struct signals_held held;
 	int saved = errno;
 
