@@ -36,8 +36,8 @@ endif
 
 ENGINE_SRC := $(filter-out shim/init.c,$(wildcard shim/*.c))
 OVER_SRC   := $(wildcard shim/over/*.c)
-LIB_OBJ    := $(patsubst %.c,$(BUILD)/%.o,shim/init.c $(ENGINE_SRC) $(OVER_SRC)) \
-	      $(BUILD)/shim/over/stubs.o
+LIB_SRC    := shim/init.c $(ENGINE_SRC) $(OVER_SRC) shim/over/stubs.S
+LIB_OBJ    := $(patsubst %,$(BUILD)/%.o,$(basename $(LIB_SRC)))
 PROGS      := $(patsubst tests/prog/%.c,$(BUILD)/prog/%,$(wildcard tests/prog/*.c))
 BENCHES    := $(patsubst tools/bench/%.c,$(BUILD)/bench/%,$(wildcard tools/bench/*.c))
 TOOLS      := $(wildcard tools/ushim tools/ushim-ab tools/ushim-doctor tools/ushim-stat)
@@ -79,6 +79,8 @@ help:
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
 	@echo 'make deb        a Debian package, beside this directory'
 	@echo 'make dist       $(DIST).tar.gz of what is committed'
+	@echo 'make debug      the same, unoptimised, under $(BUILD)/debug; ubsan: with undefined behaviour trapped'
+	@echo 'make compile_commands.json   for editors and analysers'
 	@echo 'make progs, unit, slowfs, benches: what the tests and the bench use; clean'
 	@echo 'V=1 shows the commands; USHIM_DEPS=0 in the environment: never install packages'
 
@@ -100,6 +102,28 @@ $(BUILD)/%.o: %.S
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -Iinclude -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+
+# A build of its own for who works on the library: nothing optimised, invariants asserted, linked in
+# a moment, where the ordinary one spends five seconds on optimising all modules as one.
+.PHONY: debug
+debug:
+	$(Q)$(MAKE) BUILD=$(BUILD)/debug CFLAGS='-O0 -g3 -DUSHIM_DEBUG' LTO= all
+
+# The library under -fsanitize=undefined, which traps: a whole-library build for the shell tests,
+# BUILD=$(BUILD)/ubsan tests/run. (An address sanitizer wants to be the first library of every program
+# that a test starts; the unit tests have it.)
+.PHONY: ubsan
+ubsan:
+	$(Q)$(MAKE) BUILD=$(BUILD)/ubsan LTO= CFLAGS='-O1 -g -DUSHIM_DEBUG -fsanitize=undefined \
+		-fsanitize-undefined-trap-on-error' all progs slowfs
+
+# How each file is compiled, for editors and analysers (clangd, clang-tidy -p).
+compile_commands.json: Makefile
+	$(call say,JSON,$@)
+	$(Q){ echo '['; for source in $(filter %.c,$(LIB_SRC)); do \
+		printf '{"directory": "%s", "file": "%s", "command": "%s"},\n' '$(CURDIR)' "$$source" \
+			"$(CC) $(CFLAGS) $(subst ",\\\",$(SHIM_CFLAGS)) -fPIC -fexceptions -c $$source"; \
+	done | sed '$$s/,$$//'; echo ']'; } >$@
 
 # Small programs the tests run, one source file each. "// LDLIBS: -lx" in a source adds to the link.
 .PHONY: progs
