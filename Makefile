@@ -75,6 +75,7 @@ help:
 	@echo 'make check      packages, build, and all tests'
 	@echo 'make            $(BUILD)/libushim.so'
 	@echo 'make bench      what it costs and gains here; BENCH_SECTIONS="ahead-slow start" for some'
+	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint       warnings as errors, static analysis, layer rules'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
 	@echo 'make deb        a Debian package, beside this directory'
@@ -145,6 +146,9 @@ $(BUILD)/prog/fails-late.so: tests/preload/fails-late.c $(LIB_OBJ)
 
 # Programs of tests/unit, plain and under sanitizers.
 include tests/unit/unit.mk
+
+# Programs of tests/fuzz.
+include tests/fuzz/fuzz.mk
 
 # Timing programs of the bench, as the test programs.
 .PHONY: benches

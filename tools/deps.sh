@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh [build|demo|check|bench|lint|deb]: sees to the packages that step needs.
+# deps.sh [build|demo|check|bench|lint|fuzz|deb]: sees to the packages that step needs.
 #
 # Looks for the thing itself (a command, a header), so it is silent and installs nothing where
 # all is there, however it came. What is missing is installed by apt-get, as root or through
@@ -97,6 +97,11 @@ step_lint() {
 	want binutils readelf
 }
 
+step_fuzz() {
+	step_build
+	need clang clang
+}
+
 step_deb() {
 	step_build
 	need dpkg-dev dpkg-buildpackage
@@ -136,9 +141,9 @@ try_install() {
 }
 
 case $step in
-build | demo | check | bench | lint | deb) ;;
+build | demo | check | bench | lint | fuzz | deb) ;;
 *)
-	echo "usage: tools/deps.sh [build|demo|check|bench|lint|deb]" >&2
+	echo "usage: tools/deps.sh [build|demo|check|bench|lint|fuzz|deb]" >&2
 	exit 2
 	;;
 esac
