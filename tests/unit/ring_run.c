@@ -93,6 +93,21 @@ static void results(void)
 	ring_close(ring);
 }
 
+/*
+ * CALL comes to EXPECTED. One that takes longer than the wait's slice on a busy machine is ended for a
+ * handler that is due, before it has done anything; its caller makes it again.
+ */
+static bool comes_to(struct ring *ring, const struct call *call, int expected)
+{
+	enum reason reason;
+	int result;
+
+	do
+		reason = ring_run(ring, call, &result);
+	while (reason == REASON_INTERRUPTED && result == -EINTR);
+	return reason == REASON_NONE && result == expected;
+}
+
 static void interrupted_storm(void)
 {
 	struct ring *ring = ring_needed(2);
@@ -102,18 +117,17 @@ static void interrupted_storm(void)
 	struct call unmake = {.opcode = OPCODE_UNLINKAT, .fd = AT_FDCWD, .path = "a",
 			      .flags = AT_REMOVEDIR};
 	signal_bits before, after;
-	int result;
 
 	scratch();
 	handle(SIGALRM, 0);
 	alarm_in(1, 1);
 	mask_get(&before);
 	for (int i = 0; i < 1500; i++) {
-		CHECK(ring_run(ring, &make, &result) == REASON_NONE && result == 0);
-		CHECK(ring_run(ring, &make, &result) == REASON_NONE && result == -EEXIST);
-		CHECK(ring_run(ring, &ask, &result) == REASON_NONE && result == 0);
-		CHECK(ring_run(ring, &unmake, &result) == REASON_NONE && result == 0);
-		CHECK(ring_run(ring, &unmake, &result) == REASON_NONE && result == -ENOENT);
+		CHECK(comes_to(ring, &make, 0));
+		CHECK(comes_to(ring, &make, -EEXIST));
+		CHECK(comes_to(ring, &ask, 0));
+		CHECK(comes_to(ring, &unmake, 0));
+		CHECK(comes_to(ring, &unmake, -ENOENT));
 	}
 	mask_get(&after);
 	CHECK(before == after);
