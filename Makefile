@@ -60,7 +60,7 @@ check:
 .PHONY: bench
 bench:
 	$(Q)tools/deps.sh bench
-	$(Q)$(MAKE) all benches slowfs
+	$(Q)$(MAKE) all benches slowfs $(BUILD)/prog/treesum
 	$(Q)BUILD=$(BUILD) tools/bench/run
 
 .PHONY: lint

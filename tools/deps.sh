@@ -88,6 +88,10 @@ step_bench() {
 	want e2fsprogs mkfs.ext4
 	want fuse3 fusermount3
 	want libfuse3-dev /usr/include/fuse3/fuse.h
+	want zip zip
+	want unzip unzip
+	want fd-find fdfind
+	want bfs bfs
 }
 
 step_lint() {
