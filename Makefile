@@ -80,7 +80,7 @@ help:
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
 	@echo 'make deb        a Debian package, beside this directory'
 	@echo 'make dist       $(DIST).tar.gz of what is committed'
-	@echo 'make debug      the same, unoptimised, under $(BUILD)/debug; ubsan: with undefined behaviour trapped'
+	@echo 'make debug      the same, unoptimised, under $(BUILD)/debug; ubsan, asan: under sanitizers'
 	@echo 'make compile_commands.json   for editors and analysers'
 	@echo 'make progs, unit, slowfs, benches: what the tests and the bench use; clean'
 	@echo 'V=1 shows the commands; USHIM_DEPS=0 in the environment: never install packages'
@@ -97,7 +97,7 @@ $(BUILD)/ushim-run: tools/ushim-run.c
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SHIM_CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(OWN_CFLAGS) $(SHIM_CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: %.S
 	$(call say,AS,$<)
@@ -110,10 +110,22 @@ $(BUILD)/%.o: %.S
 debug:
 	$(Q)$(MAKE) BUILD=$(BUILD)/debug CFLAGS='-O0 -g3 -DUSHIM_DEBUG' LTO= all
 
-# The library under -fsanitize=undefined, which traps: a whole-library build for the shell tests,
-# BUILD=$(BUILD)/ubsan tests/run. (An address sanitizer wants to be the first library of every program
-# that a test starts; the unit tests have it.)
-.PHONY: ubsan
+# The whole library under sanitizers, for the shell tests: BUILD=$(BUILD)/asan tests/run FILE.... The address
+# sanitizer's run-time goes in front of it (preload-first, tests/bats/common.bash), and is not there yet when
+# the first calls come: what they meet before the constructor has run is not instrumented.
+ASAN_EARLY := $(patsubst %,$(BUILD)/shim/%.o,engine real table process)
+
+.PHONY: asan ubsan
+asan:
+	$(Q)$(MAKE) BUILD=$(BUILD)/asan LTO= CFLAGS='-O1 -g -fno-omit-frame-pointer -DUSHIM_DEBUG \
+		-fsanitize=address,undefined -fno-sanitize-recover=undefined' EARLY_CFLAGS=-fno-sanitize=all \
+		LIB_LDFLAGS='-shared -Wl,-soname,libushim.so -Wl,-z,now -Wl,-z,nodelete -Wl,--exclude-libs,ALL' \
+		all progs slowfs
+	$(Q)$(CC) -print-file-name=libasan.so >$(BUILD)/asan/preload-first
+
+$(ASAN_EARLY): OWN_CFLAGS = $(EARLY_CFLAGS)
+
+# Undefined behaviour alone, which traps: no run-time, and nearly as fast as the ordinary build.
 ubsan:
 	$(Q)$(MAKE) BUILD=$(BUILD)/ubsan LTO= CFLAGS='-O1 -g -DUSHIM_DEBUG -fsanitize=undefined \
 		-fsanitize-undefined-trap-on-error' all progs slowfs

@@ -10,6 +10,11 @@ ROOT=$(cd "${BATS_TEST_DIRNAME}/../../.." && pwd)
 BUILD=${BUILD:-$ROOT/build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
 LIB=$BUILD/libushim.so
+# A sanitizer's run-time that has to come first (make asan); leaks are no matter of a process that ends.
+if [ -s "$BUILD/preload-first" ]; then
+    LIB=$(<"$BUILD/preload-first"):$LIB
+    export ASAN_OPTIONS=detect_leaks=0
+fi
 PROG=$BUILD/prog
 MODE=${USHIM_TEST_MODE:-auto}
 
@@ -62,13 +67,13 @@ let_everybody_in() {
         chmod a+x "$at"
         at=${at%/*}
     done
-    ! as_user test -r "$LIB" -a -x "$PROG/treesum" || return 0
+    ! as_user test -r "${LIB##*:}" -a -x "$PROG/treesum" || return 0
     [ -d "$to/build" ] || {
         mkdir "$to/build"
-        cp -r "$LIB" "$PROG" "$to/build"
+        cp -r "${LIB##*:}" "$PROG" "$to/build"
         chmod -R a+rX "$to/build"
     }
-    LIB=$to/build/libushim.so
+    LIB=${LIB%"${LIB##*:}"}$to/build/libushim.so
     PROG=$to/build/prog
 }
 
