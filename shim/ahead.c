@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead_private.h"
 
+#include "filestream.h"
 #include "path.h"
 #include "process.h"
 #include "ring.h"
@@ -183,6 +184,7 @@ static bool output_only(const struct ahead *ahead, enum op op)
 static bool inside(struct ahead *ahead, const struct passage *passage)
 {
 	const struct regs *regs = passage->regs;
+	int fd;
 
 	switch (kind_of(passage->op)) {
 	case KIND_STAT:
@@ -200,7 +202,8 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 		effect_input(ahead, (int)regs->arg[0]);
 		return files_read(ahead, passage);
 	case KIND_STREAM_READ:
-		effect_other(ahead, passage->op);
+		if (!filestream_only_reads(passage, &fd))
+			effect_other(ahead, passage->op);
 		return files_read(ahead, passage);
 	case KIND_CLOSE:
 		number_release(ahead, (int)regs->arg[0]);

@@ -56,7 +56,13 @@ enum kind kind_of(enum op op)
 	case OP_GETLINE:
 	case OP_GETDELIM:
 	case OP_FGETC:
+	case OP_FSCANF:
+	case OP_XSGETN:
+	case OP_FGETENT:
 	case OP_UNDERFLOW:
+	case OP_SCANF:
+	case OP_GETS:
+	case OP_GETCHAR:
 		return KIND_STREAM_READ;
 	case OP_CLOSE:
 		return KIND_CLOSE;

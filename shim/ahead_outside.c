@@ -11,6 +11,7 @@
 
 #include "behind.h"
 #include "config.h"
+#include "filestream.h"
 #include "listing.h"
 #include "names.h"
 #include "over/over.h"
@@ -65,8 +66,9 @@ static const enum op stat_ops[] = {OP_STAT,  OP_LSTAT,  OP_FSTATAT, OP_STATX,
 static const enum op open_ops[] = {OP_OPEN, OP_OPENAT, OP_OPEN_2, OP_OPENAT_2, OP_FOPEN};
 static const enum op read_ops[] = {OP_READ,    OP_READ_CHK, OP_PREAD, OP_PREAD_CHK,
 				   OP_COPY_FILE_RANGE};
-static const enum op stream_ops[] = {OP_FREAD,   OP_FREAD_CHK, OP_FGETS, OP_FGETS_CHK,
-				     OP_GETLINE, OP_GETDELIM,  OP_FGETC, OP_UNDERFLOW};
+static const enum op stream_ops[] = {OP_FREAD,   OP_FREAD_CHK, OP_FGETS,  OP_FGETS_CHK, OP_GETLINE,
+				     OP_GETDELIM, OP_FGETC,    OP_FSCANF, OP_XSGETN, OP_FGETENT,
+				     OP_UNDERFLOW, OP_SCANF,   OP_GETS,   OP_GETCHAR};
 
 struct ahead *ahead_root(void)
 {
@@ -142,12 +144,17 @@ void read_await(int fd, bool stream, bool fetched, uint64_t open_ns)
 		ops_sample(read_ops, sizeof(read_ops) / sizeof(*read_ops));
 }
 
+/* The descriptor PASSAGE reads from, itself or through a STREAM. */
+static int read_from(const struct passage *passage, bool stream)
+{
+	return stream ? fileno(filestream_of(passage)) : (int)passage->regs->arg[0];
+}
+
 bool read_awaited(const struct passage *passage)
 {
-	enum kind kind = kind_of(passage->op);
-	bool is_it = kind == KIND_READ
-			     ? !awaited.stream && (int)passage->regs->arg[0] == awaited.fd
-			     : awaited.stream && awaited.fd >= 0;
+	bool stream = kind_of(passage->op) == KIND_STREAM_READ;
+	bool is_it = awaited.fd >= 0 && stream == awaited.stream &&
+		     read_from(passage, stream) == awaited.fd;
 
 	if (is_it || ++awaited.others > READS_OTHER)
 		read_await(-1, false, awaited.fetched, awaited.open_ns);

@@ -12,6 +12,7 @@
 
 #include "descriptors.h"
 #include "fence.h"
+#include "filestream.h"
 #include "listing.h"
 #include "over/over.h"
 #include "real.h"
@@ -129,6 +130,20 @@ static void open_prepare(struct behind *behind, const struct passage *passage)
 		open_tells(behind, call.fd, call.path);
 }
 
+static void fopen_prepare(struct behind *behind, const struct passage *passage)
+{
+	const char *path = PATH(passage->regs->arg[0]);
+
+	empties_end(behind);
+	if (filestream_mode_reads((const char *)passage->regs->arg[1])) {
+		touch_path(behind, &behind->spot, AT_FDCWD, path, true);
+	} else {
+		queue_wait_all(behind);
+		name_made(behind, AT_FDCWD, path);
+	}
+	open_tells(behind, AT_FDCWD, path);
+}
+
 static void make_prepare(struct behind *behind, const struct passage *passage)
 {
 	const long *arg = passage->regs->arg;
@@ -140,8 +155,6 @@ static void make_prepare(struct behind *behind, const struct passage *passage)
 		behind_forget(behind);
 	else
 		name_made(behind, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at]));
-	if (passage->op == OP_FOPEN)
-		open_tells(behind, AT_FDCWD, PATH(arg[0]));
 }
 
 static bool command_pass(struct behind *behind, const struct passage *passage)
@@ -186,11 +199,26 @@ static bool outside_is_plain(const struct passage *passage)
 	       (passage->op == OP_SYSCALL && passage_syscall_is_plain(passage->regs));
 }
 
+/* Contents of files bring no news (docs/design.md, "What is given up"); what /proc says of others does. */
 static void read_prepare(struct behind *behind, int fd)
 {
 	empties_end(behind);
-	if (!descriptor_is(fd, S_IFREG))
+	if (!descriptor_is(fd, S_IFREG) || descriptor_in_proc(behind, fd))
 		behind_forget(behind);
+}
+
+/* What a stream reads of a regular file is as good as what read(2) does, and so is its end. */
+static void stdio_prepare(struct behind *behind, const struct passage *passage)
+{
+	int fd;
+
+	if (!filestream_only_reads(passage, &fd)) {
+		behind_forget(behind);
+		return;
+	}
+	read_prepare(behind, fd);
+	if (passage->op == OP_FCLOSE)
+		close_prepare(behind, fd);
 }
 
 static void write_prepare(struct behind *behind, int fd)
@@ -236,6 +264,12 @@ static void prepare(struct behind *behind, const struct passage *passage, enum f
 		break;
 	case FENCE_READ:
 		read_prepare(behind, (int)arg[0]);
+		break;
+	case FENCE_STDIO:
+		stdio_prepare(behind, passage);
+		break;
+	case FENCE_FOPEN:
+		fopen_prepare(behind, passage);
 		break;
 	case FENCE_WRITE:
 		write_prepare(behind, (int)arg[0]);

@@ -25,9 +25,7 @@ static bool ran_out(struct behind *behind, const struct passage *passage)
 /* /proc names descriptors: ours go before the program has read a name. True if FD lies there. */
 static bool proc_opened(struct behind *behind, int fd)
 {
-	struct identity identity;
-
-	if (!descriptor_identify(fd, &identity) || identity.device != behind->proc_device)
+	if (!descriptor_in_proc(behind, fd))
 		return false;
 	behind_forget(behind);
 	return true;
@@ -46,6 +44,8 @@ static void handle_made(struct behind *behind, const struct passage *passage)
 			behind_give_up(); /* or there is one more while it is read */
 		else
 			stream_opened(behind, (DIR *)value, fd);
+	} else if (passage->op == OP_FOPEN && value && behind->descriptors) {
+		proc_opened(behind, fileno((struct _IO_FILE *)value));
 	} else if (fence_of(passage->op) == FENCE_OPEN && (int)value >= 0 && behind->descriptors) {
 		proc_opened(behind, (int)value);
 	}
@@ -90,7 +90,7 @@ static bool op_watched(enum op op)
 {
 	return fence_of(op) == FENCE_STAT || op == OP_READDIR ||
 	       (table_op_class(op) == CLASS_HANDLE && op != OP_CLOSE && op != OP_CLOSEDIR &&
-		fence_of(op) != FENCE_OUTSIDE) ||
+		fence_of(op) != FENCE_OUTSIDE && fence_of(op) != FENCE_STDIO) ||
 	       op == OP_FCNTL;
 }
 

@@ -353,6 +353,9 @@ bool touch_answer(struct behind *behind, const struct passage *passage);
 /* Waits for the inode of a descriptor. */
 void touch_descriptor(struct behind *behind, int fd);
 
+/* Was FD opened in /proc, and tells of processes? */
+bool descriptor_in_proc(const struct behind *behind, int fd);
+
 /* Before the question. */
 void touch_question(struct behind *behind, const struct passage *passage);
 

@@ -8,6 +8,7 @@
 #include "behind_private.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "over/over.h"
 
@@ -107,10 +108,29 @@ void touch_file(struct behind *behind, const struct spot *spot)
 		touch_inode(behind, &identity);
 }
 
+/* What /proc says under this name is of no process: neither of this one's descriptors nor of others. */
+static bool proc_of_none(const char *name)
+{
+	return !strcmp(name, "mounts") || !strcmp(name, "mountinfo") || !strcmp(name, "filesystems");
+}
+
 /* Names in /proc tell of everything, our own descriptors among it. */
 static bool spot_in_proc(const struct behind *behind, const struct spot *spot)
 {
-	return spot->known && identity_of(&spot->parent).device == behind->proc_device;
+	return spot->known && identity_of(&spot->parent).device == behind->proc_device &&
+	       !proc_of_none(spot->name);
+}
+
+bool descriptor_in_proc(const struct behind *behind, int fd)
+{
+	char path[PATH_MAX];
+	struct identity identity;
+	size_t directory;
+
+	if (!descriptor_identify(fd, &identity) || identity.device != behind->proc_device)
+		return false;
+	return descriptor_name(fd, path, sizeof(path)) <= 0 ||
+	       !proc_of_none(path_split(path, &directory));
 }
 
 static bool nothing_held(const struct behind *behind)

@@ -59,6 +59,24 @@ static enum fence fence_by_name(enum op op)
 	case OP_PREADV:
 	case OP_PREADV2:
 		return FENCE_READ;
+	case OP_SCANF:
+	case OP_GETS:
+	case OP_GETCHAR:
+	case OP_FSCANF:
+	case OP_FGETC:
+	case OP_UNDERFLOW:
+	case OP_XSGETN:
+	case OP_FGETENT:
+	case OP_FGETS:
+	case OP_GETLINE:
+	case OP_FGETS_CHK:
+	case OP_GETDELIM:
+	case OP_FREAD:
+	case OP_FREAD_CHK:
+	case OP_FSEEK:
+	case OP_SETVBUF:
+	case OP_FCLOSE:
+		return FENCE_STDIO;
 	case OP_CHMOD:
 	case OP_LCHMOD:
 	case OP_FCHMOD:
@@ -81,8 +99,9 @@ static enum fence fence_by_name(enum op op)
 	case OP_LREMOVEXATTR:
 	case OP_FREMOVEXATTR:
 		return FENCE_ATTRIBUTE;
-	case OP_CREAT:
 	case OP_FOPEN:
+		return FENCE_FOPEN;
+	case OP_CREAT:
 	case OP_MKNOD:
 	case OP_MKNODAT:
 	case OP_XMKNOD:

@@ -18,9 +18,11 @@ enum fence {
 	FENCE_CLOSE,     /* everything, but for directories */
 	FENCE_COPY,      /* the same for the number that is taken over (dup2) */
 	FENCE_READ,      /* everything, but for regular files */
+	FENCE_STDIO,     /* everything, but for streams that only read a regular file */
 	FENCE_WRITE,     /* everything; to others than regular files it is also output */
 	FENCE_COMMAND,   /* link, unlink and the like: perhaps to be acknowledged itself */
 	FENCE_ATTRIBUTE, /* times, owner, mode, extended attributes of what its path leads to */
+	FENCE_FOPEN,     /* as FENCE_OPEN */
 	FENCE_MAKE,      /* everything: makes one name, which its path tells */
 	FENCE_COUNT,     /* everything; only asks (statfs) */
 	FENCE_ALL,       /* everything; tells nobody (fsync, umask, chdir) */

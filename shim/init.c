@@ -20,6 +20,7 @@
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/passage.c path.c   a call on its way through them; what its paths are
+ *   shim/filestream.c       what a call of stdio's reads from
  *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/repeat.c           what failed on the ring and may be made plainly

@@ -18,9 +18,9 @@ broken() {
 # What libushim.so may need by name and strongly: anything else that only glibc has would
 # keep programs of another libc from starting. dlsym and the rest are also musl's; calloc and
 # free belong to parts of liburing nobody calls.
-ALLOWED='__errno_location __stack_chk_fail calloc clock_gettime dlsym free memcmp memcpy memmove memset
+ALLOWED='__errno_location __fbufsize __flbf __fwritable __stack_chk_fail calloc clock_gettime dlsym free memcmp memcpy memmove memset
 fileno memchr pthread_key_create pthread_setspecific strchr strcmp strcspn strlen strncmp
-strnlen strpbrk strrchr strstr'
+stdin strnlen strpbrk strrchr strstr'
 
 # dynamic LIBRARY: "name defined|needed GLOBAL|WEAK" of each dynamic symbol.
 dynamic() {

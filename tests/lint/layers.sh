@@ -17,7 +17,7 @@ broken() {
 }
 
 # Names of libc that work with streams or the heap; the ways to the environment.
-STDIO='^_*((v?[fsd]?n?w?printf|v?asprintf|f?puts|f?putc|putchar|fwrite|fread|fopen|fdopen|fclose|fflush|fgets|f?getc|getline|perror|scanf|setvbuf)(_unlocked|_chk|64)?|stdout|stderr|stdin)$'
+STDIO='^_*((v?[fsd]?n?w?printf|v?asprintf|f?puts|f?putc|putchar|fwrite|fread|fopen|fdopen|fclose|fflush|fgets|f?getc|getline|perror|scanf|setvbuf)(_unlocked|_chk|64)?|stdout|stderr)$'
 HEAP='^_*(malloc|calloc|realloc|reallocarray|free|strn?dup|posix_memalign|aligned_alloc|memalign|valloc)$'
 ENVIRON='^_*(secure_getenv|getenv|setenv|putenv|unsetenv|clearenv|environ)$'
 
@@ -43,6 +43,7 @@ only '^(dlsym|dlvsym|dlopen)$' '^shim/real\.o$' "dlsym is for shim/real.c"
 only '^__?io_uring_' '^shim/ring[a-z_]*\.o$' "liburing is for shim/ring*.c"
 only "$ENVIRON" '^shim/config\.o$' "the environment is for shim/config.c"
 only "$STDIO" '^$' "no stdio"
+only '^stdin$' '^shim/filestream\.o$' "stdin is for shim/filestream.c"
 only "$HEAP" '^$' "no heap"
 
 # Exports are for shim/over: elsewhere every global symbol is hidden.

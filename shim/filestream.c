@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "filestream.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "path.h"
+
+/* As with fileno, what is wanted of stdio is declared here (stdio_ext(3), stdin(3)). */
+extern struct _IO_FILE *stdin;
+int __fwritable(struct _IO_FILE *stream);
+int __flbf(struct _IO_FILE *stream);
+size_t __fbufsize(struct _IO_FILE *stream);
+
+enum {
+	BUFFER_NONE = 1, /* what __fbufsize says of an unbuffered stream; 0: it was not used yet */
+};
+
+struct _IO_FILE *filestream_of(const struct passage *passage)
+{
+	const long *arg = passage->regs->arg;
+
+	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): few of many */
+	switch ((int)passage->op) {
+	case OP_SCANF:
+	case OP_GETS:
+	case OP_GETCHAR:
+		return stdin;
+	case OP_FSCANF:
+	case OP_FGETC:
+	case OP_UNDERFLOW:
+	case OP_XSGETN:
+	case OP_FGETENT:
+	case OP_FSEEK:
+	case OP_SETVBUF:
+	case OP_FCLOSE:
+		return (struct _IO_FILE *)arg[0];
+	case OP_FGETS:
+	case OP_GETLINE:
+		return (struct _IO_FILE *)arg[2];
+	case OP_FGETS_CHK:
+	case OP_GETDELIM:
+	case OP_FREAD:
+		return (struct _IO_FILE *)arg[3];
+	case OP_FREAD_CHK:
+		return (struct _IO_FILE *)arg[4];
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * Before it asks the kernel for more, glibc writes out a line-buffered stdout, but only for a stream
+ * that is unbuffered or line-buffered itself (fileops.c and wfileops.c, underflow).
+ */
+static bool stream_keeps_to_itself(struct _IO_FILE *stream)
+{
+	return !__fwritable(stream) && !__flbf(stream) && __fbufsize(stream) != BUFFER_NONE;
+}
+
+/* A stream of memory, or of functions of the program's own, has no descriptor. */
+bool filestream_only_reads(const struct passage *passage, int *fd)
+{
+	struct _IO_FILE *stream = filestream_of(passage);
+	struct statx statx;
+
+	if (!stream || !stream_keeps_to_itself(stream))
+		return false;
+	*fd = fileno(stream);
+	return *fd >= 0 && descriptor_statx(*fd, STATX_TYPE, &statx) == 0 &&
+	       S_ISREG(statx.stx_mode);
+}
+
+/* "r", and then anything but '+'; what follows a comma is the name of a character set. */
+bool filestream_mode_reads(const char *mode)
+{
+	char text[PATH_MAX];
+
+	if (!path_read(mode, text) || text[0] != 'r')
+		return false;
+	text[strcspn(text, ",")] = '\0';
+	return !strchr(text, '+');
+}
