@@ -496,11 +496,90 @@ stat_all() {
     run ! mountpoint -q "$MNT"
 }
 
+# listed [OPTION...]: position, name, d_ino and d_type of each entry, as getdents64 has them.
+listed() {
+    slowfs "$@"
+    perl -e 'opendir my $d, $ARGV[0] or die; my $buf = "\0" x 65536;
+        while ((my $n = syscall(217, fileno $d, $buf, 65536)) > 0) {
+            for (my $at = 0; $at < $n;) {
+                my ($ino, $next, $size, $type) = unpack "Qqv\@18C", substr $buf, $at, 19;
+                print "$next ", unpack("Z*", substr $buf, $at + 19), " $ino $type\n";
+                $at += $size;
+            }
+        }' "$MNT"
+    umount "$MNT"
+}
+
+@test "positions in listings are any 64 bits, and lead to where they should" {
+    requires perl
+    cd "$BATS_TEST_TMPDIR"
+    touch "$BACK"/file{1..200}
+    listed >plain
+    [ "$(wc -l <plain)" -eq 202 ]
+    cut -d' ' -f2- plain >names
+    for odd in high-cookies negative-cookies scrambled-cookies; do
+        listed --listing="$odd" >odd
+        cut -d' ' -f2- odd | diff names -
+        [ "$(cut -d' ' -f1 odd | sort -u | wc -l)" -eq "$(cut -d' ' -f1 plain | sort -u | wc -l)" ]
+        grep -q '^-' odd
+        slowfs --listing="$odd"
+        mkdir -p "$MNT/many"
+        (cd "$MNT/many" && seq -f 'a-name-of-some-length-so-that-there-are-many-answers-%g' 2000 | xargs touch)
+        [ "$(find "$MNT/many" -type f | wc -l)" -eq 2000 ]
+        umount "$MNT"
+        rm -r "$BACK/many"
+    done
+}
+
+@test "a listing that cannot seek goes on and starts anew, and refuses the rest" {
+    requires perl
+    (cd "$BACK" && seq -f 'a-name-of-some-length-so-that-there-are-many-answers-%g' 2000 | xargs touch)
+    for odd in "" ,scrambled-cookies; do
+        slowfs --listing="no-seek$odd"
+        [ "$(find "$MNT" -type f | wc -l)" -eq 2000 ]
+        perl -e 'opendir my $d, $ARGV[0] or die;
+            readdir $d; my $at = telldir $d; 1 while readdir $d;
+            rewinddir $d; my $n = () = readdir $d; die "$n" if $n != 2002;
+            seekdir $d, $at; $! = 0; exit defined readdir $d || !$!{EINVAL}' "$MNT" || [ "$odd" ]
+        umount "$MNT"
+    done
+}
+
+@test "listings without types, with entries twice, with entries that are not there" {
+    requires perl
+    cd "$BATS_TEST_TMPDIR"
+    touch "$BACK"/file{1..50}
+    mkdir "$BACK/dir"
+    listed --listing=no-types >odd
+    run ! grep -v ' 0$' odd
+    listed --listing=twice >odd
+    [ "$(grep -c ' file' odd)" -eq 100 ]
+    slowfs --listing=ghosts,no-types
+    [ "$(find "$MNT" -maxdepth 1 -name 'ghost-*' 2>/dev/null | wc -l)" -eq 51 ]
+    run ! stat "$MNT/ghost-dir"
+    [ -d "$MNT/dir" ]
+}
+
+@test "inode numbers are 0, or one for all directories beside each other" {
+    mkdir -p "$BACK/a/x" "$BACK/b/x" "$BACK/c"
+    touch "$BACK/a/file"
+    slowfs --inodes=zero
+    [ "$(stat -c %i "$MNT/a" "$MNT/b" "$MNT/a/file" | sort -u)" = 0 ]
+    umount "$MNT"
+    slowfs --inodes=siblings
+    [ "$(stat -c %i "$MNT/a" "$MNT/b" "$MNT/c" | sort -u | wc -l)" -eq 1 ]
+    [ "$(stat -c %i "$MNT/a" "$MNT/a/x" "$MNT/b/x" "$MNT" | sort -u | wc -l)" -eq 4 ]
+    [ "$(stat -c %i "$MNT/a/file")" = "$(stat -c %i "$BACK/a/file")" ]
+    (cd "$MNT/a" && [ "$(stat -c %i .)" = "$(stat -c %i ../b)" ])
+    rm -r "$MNT/a" "$MNT/b"
+    [ "$(ls "$BACK")" = c ]
+}
+
 @test "what it does not understand it refuses" {
     local bad
     for bad in --delay=1 --delay=lookup --delay=nothing:1ms '--delay=1ms,' --delay=forget:1ms \
         --fail=link:0:EIO --fail=link:1:EWHAT --fail=link:1 --hang=link:1:EIO --hang=link:1:1 \
-        --threads=0 --entry-timeout=soon; do
+        --threads=0 --entry-timeout=soon --listing= --listing=odd '--listing=twice,' --inodes=odd; do
         run -2 "$BUILD/slowfs" "$bad" "$BACK" "$MNT"
     done
     run -2 "$BUILD/slowfs" "$BACK"

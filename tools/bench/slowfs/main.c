@@ -66,6 +66,12 @@ static const char usage_text[] =
 	"  --writeback                 the kernel caches writes\n"
 	"  --serial-dirops             one LOOKUP or READDIR of a directory at a time\n"
 	"  --fold-case                 names that differ in the case of ASCII letters are equal\n"
+	"  --listing=ODDITY,...        high-cookies, negative-cookies, scrambled-cookies: positions\n"
+	"                              are any 64 bits; no-seek: a listing only goes on or starts\n"
+	"                              anew; no-types: all are DT_UNKNOWN; twice: each entry is\n"
+	"                              listed twice; ghosts: beside each is one that is not there\n"
+	"  --inodes=zero|siblings      inode numbers are 0, or one for all directories beside each\n"
+	"                              other\n"
 	"  --threads=N                 requests that can be under way at once (512)\n"
 	"  --node-fds=N                descriptors to keep for known files (half the limit)\n"
 	"  -o OPTIONS                  mount options (allow_other,default_permissions are set)\n"
@@ -92,6 +98,8 @@ enum option_id {
 	OPT_WRITEBACK,
 	OPT_SERIAL,
 	OPT_FOLD,
+	OPT_LISTING,
+	OPT_INODES,
 	OPT_THREADS,
 	OPT_NODE_FDS,
 };
@@ -109,6 +117,8 @@ static const struct option long_options[] = {
 	{"writeback", no_argument, NULL, OPT_WRITEBACK},
 	{"serial-dirops", no_argument, NULL, OPT_SERIAL},
 	{"fold-case", no_argument, NULL, OPT_FOLD},
+	{"listing", required_argument, NULL, OPT_LISTING},
+	{"inodes", required_argument, NULL, OPT_INODES},
 	{"threads", required_argument, NULL, OPT_THREADS},
 	{"node-fds", required_argument, NULL, OPT_NODE_FDS},
 	{"foreground", no_argument, NULL, 'f'},
@@ -142,6 +152,14 @@ static bool parse_threads(const char *text)
 	return true;
 }
 
+static bool parse_numbers(const char *text)
+{
+	settings.numbers = !strcmp(text, "zero")       ? NUMBERS_ZERO
+			   : !strcmp(text, "siblings") ? NUMBERS_SIBLINGS
+						       : NUMBERS_BACKING;
+	return settings.numbers != NUMBERS_BACKING;
+}
+
 static bool take_option(int option, const char *value)
 {
 	switch (option) {
@@ -157,6 +175,8 @@ static bool take_option(int option, const char *value)
 	case OPT_WRITEBACK: return settings.writeback = true;
 	case OPT_SERIAL: return settings.serial_dirops = true;
 	case OPT_FOLD: return settings.fold_case = true;
+	case OPT_LISTING: return dir_parse_listing(value);
+	case OPT_INODES: return parse_numbers(value);
 	case OPT_THREADS: return parse_threads(value);
 	case OPT_NODE_FDS: return parse_count(value, ULONG_MAX, &settings.node_fds);
 	case 'o': return args.mount_options = value, true;

@@ -199,9 +199,22 @@ static void table_drop(struct node *node)
 
 /* ---- lookups ----------------------------------------------------------------------- */
 
+void node_number_shown(int fd, struct stat *st)
+{
+	struct stat parent;
+
+	if (settings.numbers == NUMBERS_BACKING || (st->st_ino == root.ino && st->st_dev == root.dev))
+		return;
+	if (settings.numbers == NUMBERS_ZERO)
+		st->st_ino = 0;
+	else if (S_ISDIR(st->st_mode) && fstatat(fd, "..", &parent, 0) == 0)
+		st->st_ino = NUMBER_OF_SUBDIRECTORIES(parent.st_ino);
+}
+
 int node_adopt(int fd, struct fuse_entry_param *entry)
 {
 	struct node *node;
+	struct stat real;
 
 	memset(entry, 0, sizeof(*entry));
 	if (fstatat(fd, "", &entry->attr, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == -1) {
@@ -210,12 +223,14 @@ int node_adopt(int fd, struct fuse_entry_param *entry)
 		close(fd);
 		return err;
 	}
+	real = entry->attr;
+	node_number_shown(fd, &entry->attr);
 	pthread_mutex_lock(&table.lock);
-	node = table_find(&entry->attr, fd);
+	node = table_find(&real, fd);
 	if (node)
 		close(fd);
 	else
-		node = table_add(&entry->attr, fd);
+		node = table_add(&real, fd);
 	if (node) {
 		node->lookups++;
 		entry->ino = (uintptr_t)node;

@@ -19,8 +19,11 @@ static int node_stat(fuse_ino_t id, const struct fuse_file_info *fi, struct stat
 
 	if (err)
 		return err;
-	return errno_of(fstatat(fi ? (int)fi->fh : node.fd, "", st,
-				AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+	err = errno_of(fstatat(fi ? (int)fi->fh : node.fd, "", st,
+			       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+	if (!err)
+		node_number_shown(fi ? (int)fi->fh : node.fd, st);
+	return err;
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)

@@ -26,6 +26,13 @@ enum kind {
 	KIND_COUNT
 };
 
+/* Inode numbers as programs see them. */
+enum numbers {
+	NUMBERS_BACKING,  /* the backing file's */
+	NUMBERS_ZERO,	  /* 0 for all but the root */
+	NUMBERS_SIBLINGS, /* directories of one parent share one */
+};
+
 /* What the command line chose. Written before the mount, only read after it. */
 struct settings {
 	double entry_timeout; /* seconds, as the two below */
@@ -36,6 +43,7 @@ struct settings {
 	bool writeback;
 	bool serial_dirops;
 	bool fold_case;
+	enum numbers numbers;
 	unsigned threads;	/* requests that can be under way at once */
 	unsigned long node_fds; /* descriptors to spend on remembering nodes */
 };
@@ -112,6 +120,12 @@ int node_lookup(fuse_ino_t dir, const char *name, struct fuse_entry_param *entry
 int node_adopt(int fd, struct fuse_entry_param *entry);
 void node_forget(fuse_ino_t id, uint64_t lookups);
 
+/* The one number of all directories in the one numbered PARENT. */
+#define NUMBER_OF_SUBDIRECTORIES(parent) ((parent) << 32 | 1)
+
+/* ST, of the file that FD is, gets the inode number that programs are to see (--inodes). */
+void node_number_shown(int fd, struct stat *st);
+
 /* ---- ops_*.c: the handlers --------------------------------------------------------- */
 
 /*
@@ -125,6 +139,9 @@ void ops_names(struct fuse_lowlevel_ops *ops);
 void ops_inode(struct fuse_lowlevel_ops *ops);
 void ops_file(struct fuse_lowlevel_ops *ops);
 void ops_dir(struct fuse_lowlevel_ops *ops);
+
+/* The argument of --listing; false when malformed. */
+bool dir_parse_listing(const char *spec);
 
 /* The ids new inodes get, for this thread. Capabilities stay (keep_capabilities(), main.c). */
 void caller_assume(fuse_req_t req);
