@@ -15,7 +15,7 @@ enum kind {
 	KIND_FDOPENDIR,
 	KIND_READDIR,
 	KIND_TELLDIR,
-	KIND_STREAM_MOVES, /* seekdir, rewinddir: libc takes over */
+	KIND_STREAM_MOVES, /* seekdir, rewinddir */
 	KIND_READDIR_R,
 	KIND_CLOSEDIR,
 	KIND_OPEN,

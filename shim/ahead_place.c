@@ -182,9 +182,11 @@ static int place_open(struct place *place)
 static bool list_entry(void *context, const struct directory_entry *entry)
 {
 	struct sweep *sweep = context;
+	size_t length = strlen(entry->name);
 
 	return !entry->inode || name_is_self(entry->name) ||
-	       sweep_add(sweep, entry->name, strlen(entry->name), entry->inode, entry->type);
+	       sweep_find(sweep, entry->name, length) != SWEEP_NONE || /* listed twice */
+	       sweep_add(sweep, entry->name, length, entry->inode, entry->type);
 }
 
 static void list_into(struct sweep *sweep, int fd)

@@ -20,7 +20,7 @@ static void stream_name(void *context, const struct directory_entry *entry)
 
 	size_t length = strlen(entry->name);
 
-	/* Known already where what was read on is read again. */
+	/* Known already where it is read again, or listed twice. */
 	if (!name_is_self(entry->name) && sweep_find(sweep, entry->name, length) == SWEEP_NONE)
 		sweep_add(sweep, entry->name, length, entry->inode, entry->type);
 }
@@ -43,6 +43,7 @@ static void stream_grew(struct ahead *ahead, DIR *stream, const struct directory
 		answers_ask(ahead, sweep, SWEEP_NONE, fd);
 }
 
+/* What cannot be taken back is handed out in its turn, whatever happens meanwhile. */
 void streams_take_back(struct ahead *ahead)
 {
 	if (ahead->read_on)
@@ -132,6 +133,22 @@ static bool stream_read_r(struct ahead *ahead, const struct regs *regs, long *va
 	return true;
 }
 
+/* seekdir(stream, position), rewinddir(stream): neither returns anything. */
+static bool stream_move(const struct passage *passage)
+{
+	DIR *stream = (DIR *)passage->regs->arg[0];
+	int error;
+
+	if (!listing_has(stream))
+		return false;
+	listing_lock(stream);
+	error = listing_move(stream, passage->op == OP_SEEKDIR ? passage->regs->arg[1] : 0);
+	listing_unlock(stream);
+	if (error)
+		errno = -error;
+	return true;
+}
+
 bool streams_before(struct ahead *ahead, const struct passage *passage)
 {
 	DIR *stream = (DIR *)passage->regs->arg[0];
@@ -147,8 +164,7 @@ bool streams_before(struct ahead *ahead, const struct passage *passage)
 			*passage->value = listing_position(stream);
 		return listing_has(stream);
 	case KIND_STREAM_MOVES:
-		listing_end(stream);
-		return false;
+		return stream_move(passage);
 	case KIND_READDIR_R:
 		return stream_read_r(ahead, passage->regs, passage->value);
 	case KIND_CLOSEDIR:

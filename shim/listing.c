@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "process.h"
 #include "sys.h"
 
@@ -23,7 +24,7 @@ struct listing {
 	/* What follows, where it was read on. */
 	char *later;
 	size_t later_length;
-	long before, behind; /* positions of the open file before and after that */
+	long before, behind; /* positions of the open file before and after that, any 64 bits */
 	bool read_on;
 	bool locked;
 	int fd;
@@ -173,7 +174,7 @@ void listing_read_on(DIR *stream, void (*each)(void *context, const struct direc
 		return;
 	listing->before = sys(SYS_lseek, listing->fd, 0, SEEK_CUR);
 	length = sys(SYS_getdents64, listing->fd, listing->later, BUFFER_SIZE);
-	if (listing->before < 0 || length < 0)
+	if (length < 0)
 		return;
 	listing->behind = sys(SYS_lseek, listing->fd, 0, SEEK_CUR);
 	listing->later_length = (size_t)length;
@@ -188,17 +189,39 @@ bool listing_is_read_on(DIR *stream)
 	return listing && listing->read_on;
 }
 
-/* Whoever else has moved the open file meanwhile meant to. */
+/* Whoever else has moved the open file has not had what was read here. */
+static bool position_restore(const struct listing *listing)
+{
+	return listing->before >= 0 && listing->behind != listing->before &&
+	       sys(SYS_lseek, listing->fd, 0, SEEK_CUR) == listing->behind &&
+	       names_storage(listing->fd).seeks &&
+	       sys(SYS_lseek, listing->fd, listing->before, SEEK_SET) == listing->before;
+}
+
 void listing_take_back(DIR *stream)
 {
 	struct listing *listing = listing_of(stream);
 
-	if (!listing || !listing->read_on)
-		return;
+	if (listing && listing->read_on && (!listing->later_length || position_restore(listing)))
+		listing->read_on = false;
+}
+
+static bool is_error(long result)
+{
+	return (unsigned long)result >= -4095UL;
+}
+
+int listing_move(DIR *stream, long position)
+{
+	struct listing *listing = listing_of(stream);
+	long moved = sys(SYS_lseek, listing->fd, position, SEEK_SET);
+
+	listing->length = listing->at = 0;
+	listing->position = position;
+	if (is_error(moved))
+		return (int)moved;
 	listing->read_on = false;
-	if (listing->behind != listing->before &&
-	    sys(SYS_lseek, listing->fd, 0, SEEK_CUR) == listing->behind)
-		sys(SYS_lseek, listing->fd, listing->before, SEEK_SET);
+	return 0;
 }
 
 /* Whoever has it may be waiting for the storage. */

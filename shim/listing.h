@@ -4,11 +4,11 @@
  * them one by one.
  *
  * For such a stream the shim makes libc's getdents64 calls itself, at the same moments and
- * with the same buffer size, and hands the entries out; libc's own buffer stays empty. Where
- * the program repositions the stream, libc takes over, because the position is the open
- * file's. Nowhere else: that would take a seek, which everybody who shares the open file would
- * feel. The buffers are ordinary memory: the child of a fork goes on with a copy, as it would
- * with libc's; and each stream has a lock, as libc's have.
+ * with the same buffer size, and hands the entries out; libc's own buffer stays empty. What the
+ * kernel gave is never thrown away but where the program repositions the stream: positions are
+ * the file system's own numbers, of any 64 bits, and nothing says that it can go back to one. The
+ * buffers are ordinary memory: the child of a fork goes on with a copy, as it would with libc's;
+ * and each stream has a lock, as libc's have.
  */
 #ifndef USHIM_LISTING_H
 #define USHIM_LISTING_H
@@ -48,8 +48,19 @@ void listing_read_on(DIR *stream, void (*each)(void *context, const struct direc
 /* True between the two. */
 bool listing_is_read_on(DIR *stream);
 
-/* As if it had not been read on: the kernel is asked again in its time. */
+/*
+ * As if it had not been read on, where that can be. That there was nothing more is forgotten, and
+ * the kernel is asked again in its time; entries are asked for again where the open file is still
+ * where reading them left it and its file system goes back (storage.seeks). Others keep their turn.
+ */
 void listing_take_back(DIR *stream);
+
+/*
+ * seekdir and rewinddir (POSITION 0): the stream goes on from POSITION, or, where the kernel
+ * refuses that, from where the open file is. The kernel's error, negative, which libc leaves in
+ * errno alone; or 0.
+ */
+int listing_move(DIR *stream, long position);
 
 /* Between these nobody else reads STREAM. */
 void listing_lock(DIR *stream);
@@ -61,7 +72,7 @@ long listing_position(DIR *stream);
 /* The descriptor of a stream of ours. */
 int listing_descriptor(DIR *stream);
 
-/* Forgets STREAM: it is closed, or repositioned by libc. */
+/* Forgets STREAM: it is closed. */
 void listing_end(DIR *stream);
 
 #endif

@@ -20,19 +20,20 @@ enum {
 	FS_IN_MEMORY = 1 << 3, /* keeps nothing beyond a reboot */
 	FS_LOG_EACH = 1 << 4,  /* a log for each file: fsyncs in a group take longer (Linux 6.18) */
 	FS_ALIKE = 1 << 5,     /* an fsync is the same by whichever descriptor of a file */
-	FS_KNOWN = 1 << 6,     /* of a device that is remembered */
-	FS_BITS = 7,
+	FS_SEEKS = 1 << 6,     /* a listing goes on wherever it is put back to */
+	FS_KNOWN = 1 << 7,     /* of a device that is remembered */
+	FS_BITS = 8,
 };
 
 static const struct {
 	unsigned long type; /* as statfs(2) has it */
 	unsigned traits;
 } fs_types[] = {
-	{EXT4_SUPER_MAGIC, FS_CLOSES | FS_ALIKE},
-	{XFS_SUPER_MAGIC, FS_CLOSES | FS_ALIKE},
-	{BTRFS_SUPER_MAGIC, FS_CLOSES | FS_ALIKE | FS_LOG_EACH},
-	{F2FS_SUPER_MAGIC, FS_CLOSES | FS_ALIKE},
-	{TMPFS_MAGIC, FS_CLOSES | FS_ALIKE | FS_IN_MEMORY},
+	{EXT4_SUPER_MAGIC, FS_CLOSES | FS_SEEKS | FS_ALIKE},
+	{XFS_SUPER_MAGIC, FS_CLOSES | FS_SEEKS | FS_ALIKE},
+	{BTRFS_SUPER_MAGIC, FS_CLOSES | FS_SEEKS | FS_ALIKE | FS_LOG_EACH},
+	{F2FS_SUPER_MAGIC, FS_CLOSES | FS_SEEKS | FS_ALIKE},
+	{TMPFS_MAGIC, FS_CLOSES | FS_SEEKS | FS_ALIKE | FS_IN_MEMORY},
 	{RAMFS_MAGIC, FS_IN_MEMORY},
 	{FUSE_SUPER_MAGIC, FS_NETWORK | FS_ALIKE},
 	{NFS_SUPER_MAGIC, FS_NETWORK},
@@ -218,6 +219,7 @@ struct storage names_storage(int fd)
 		/* In memory an fsync does nothing, however long a busy machine takes over it. */
 		.shares_commits = !(traits & (FS_LOG_EACH | FS_IN_MEMORY | FS_PSEUDO)),
 		.alike = traits & FS_ALIKE,
+		.seeks = traits & FS_SEEKS,
 	};
 }
 

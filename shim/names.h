@@ -29,6 +29,12 @@ struct storage {
 	 * asks nothing of the server (fs/smb/client/file.c, cifs_fsync).
 	 */
 	bool alike;
+	/*
+	 * A listing that is put back to where it was goes on from there. A server's positions are
+	 * numbers of its own: the kernel may take them for negative and refuse, and a server may
+	 * know no way back.
+	 */
+	bool seeks;
 };
 
 /* What FD is on. Asks, which over a network is a request (statfs(2)), each time. */

@@ -13,6 +13,8 @@
  *   changes     removes entries the listing has not come to, between two of its entries
  *   untold      the same, by calls no library sees, as if by somebody who does not tell
  *   position    of the descriptor, after the first entry
+ *   steady      once more after each of several things that happen in its middle: is every entry
+ *               that was there all the time listed once?
  *   operands    asks about its operands after it has rewritten argv
  */
 #include "raw.h"
@@ -25,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -357,6 +360,133 @@ static void untold(const char *directory)
 	removals(directory, unlink_untold);
 }
 
+/* ---- steady ---- */
+
+static int seen[NAMES];
+
+static void seen_add(const char *entry, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(entry, name[i]))
+			seen[i]++;
+}
+
+static void steady_rest(DIR *stream, int count, const char *first, const char *what)
+{
+	const struct dirent *entry;
+	int missing = 0, twice = 0;
+
+	memset(seen, 0, sizeof(seen));
+	seen_add(first, count);
+	while ((errno = 0, entry = readdir(stream))) {
+		struct stat stat;
+
+		seen_add(entry->d_name, count);
+		fstatat(dirfd(stream), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW);
+	}
+	if (errno)
+		warn("%s", what);
+	for (int i = 0; i < count; i++) {
+		missing += !seen[i];
+		twice += seen[i] > 1;
+	}
+	printf("%s: %d missing, %d twice\n", what, missing, twice);
+}
+
+static void nothing(DIR *stream)
+{
+	(void)stream;
+}
+
+static void makes_and_removes(DIR *stream)
+{
+	(void)stream;
+	for (int i = 0; i < 3; i++) {
+		close(open("a-new-name", O_WRONLY | O_CREAT, 0600));
+		rename("a-new-name", "another-new-name");
+		unlink("another-new-name");
+	}
+}
+
+static void duplicates(DIR *stream)
+{
+	close(dup(dirfd(stream)));
+}
+
+static void looks_where(DIR *stream)
+{
+	lseek(dirfd(stream), 0, SEEK_CUR);
+}
+
+static void seeks_to_itself(DIR *stream)
+{
+	rewinddir(stream);
+	readdir(stream);
+}
+
+static void lists_another(DIR *stream)
+{
+	char buffer[32768];
+	DIR *other = opendir(".");
+
+	(void)stream;
+	readdir(other);
+	raw(SYS_getdents64, dirfd(other), buffer, sizeof(buffer));
+	closedir(other);
+}
+
+static void has_a_child(DIR *stream)
+{
+	(void)stream;
+	fflush(stdout);
+	if (!fork())
+		_exit(0);
+	wait(NULL);
+}
+
+static void forks_away(DIR *stream)
+{
+	(void)stream;
+	fflush(stdout);
+	if (fork()) {
+		wait(NULL);
+		_exit(0);
+	}
+}
+
+static void dallies(DIR *stream)
+{
+	const struct timespec a_third = {.tv_nsec = 333333333};
+
+	(void)stream;
+	nanosleep(&a_third, NULL);
+}
+
+static void steady(const char *directory)
+{
+	static const struct {
+		const char *name;
+		void (*what)(DIR *stream);
+	} events[] = {
+		{"nothing", nothing}, {"makes and removes", makes_and_removes}, {"dup", duplicates},
+		{"lseek", looks_where}, {"rewinddir", seeks_to_itself}, {"another", lists_another},
+		{"child", has_a_child}, {"sleep", dallies}, {"fork", forks_away},
+	};
+	int count;
+	DIR *stream = list_again(directory, &count);
+
+	closedir(stream);
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		char first[256];
+
+		stream = opendir(".");
+		strcpy(first, readdir(stream)->d_name);
+		events[i].what(stream);
+		steady_rest(stream, count, first, events[i].name);
+		closedir(stream);
+	}
+}
+
 static void borrow(const char *directory)
 {
 	DIR *stream = opendir(directory);
@@ -410,7 +540,7 @@ int main(int argc, char **argv)
 		{"walk", walk},     {"copy", copy},   {"names", names},   {"memory", memory},
 		{"faults", faults}, {"thread", thread}, {"vfork", borrow}, {"exec", replace},
 		{"shared", shared}, {"changes", changes},
-		{"untold", untold}, {"position", position},
+		{"untold", untold}, {"position", position}, {"steady", steady},
 	};
 
 	if (argc < 3)

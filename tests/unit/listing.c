@@ -199,7 +199,7 @@ static void taken_back(void)
 	end(stream);
 }
 
-/* Whoever shares the open file and moves it has the last word. */
+/* Who shares the open file and moves it has not had what was read on: it is not lost. */
 static void moved_by_others(void)
 {
 	int listed = prepare(3000), brought = 0, first;
@@ -209,10 +209,26 @@ static void moved_by_others(void)
 	listing_read_on(stream, count_one, &brought);
 	NEED(lseek(dirfd(stream), 0, SEEK_SET) == 0);
 	listing_take_back(stream);
-	first = ours_rest(stream, ours + 1) + 1 - listed; /* the first buffer twice */
-	CHECK(first > 0 && first < listed);
+	first = ours_rest(stream, ours + 1) + 1 - listed; /* the first two buffers twice */
+	CHECK(first > brought && first < listed);
 	same(ours, libc, first);
 	same(ours + first, libc, listed);
+	end(stream);
+}
+
+/* That there was nothing more is no entry: it is asked for again, and what came since is seen. */
+static void end_taken_back(void)
+{
+	int listed = prepare(10), brought = 0;
+	DIR *stream = begin();
+
+	CHECK(ours_one(stream, &ours[0]));
+	listing_read_on(stream, count_one, &brought);
+	CHECK_EQ(brought, 0);
+	CHECK(listing_is_read_on(stream));
+	listing_take_back(stream);
+	CHECK(!listing_is_read_on(stream));
+	CHECK_EQ(ours_rest(stream, ours + 1), listed - 1);
 	end(stream);
 }
 
@@ -248,10 +264,10 @@ static void locked(void)
 	end(stream);
 }
 
-/* seekdir to what telldir said, and rewinddir: libc's from there. */
+/* seekdir to what telldir said, and rewinddir, with and without entries read on. */
 static void repositioned(void)
 {
-	int listed = prepare(3000);
+	int listed = prepare(3000), brought = 0;
 	DIR *stream = begin();
 	long position;
 
@@ -260,14 +276,42 @@ static void repositioned(void)
 	position = listing_position(stream);
 	for (int i = 0; i < 500; i++)
 		ours_one(stream, &ours[i]);
-	listing_end(stream);
-	seekdir(stream, position);
-	CHECK_EQ(libc_rest(stream, ours), listed - 1234);
+	CHECK_EQ(listing_move(stream, position), 0);
+	CHECK_EQ(listing_position(stream), position);
+	CHECK_EQ(ours_rest(stream, ours), listed - 1234);
 	same(ours, libc + 1234, listed - 1234);
-	rewinddir(stream);
-	CHECK_EQ(libc_rest(stream, ours), listed);
+	CHECK_EQ(listing_move(stream, 0), 0);
+	ours_one(stream, &ours[0]);
+	listing_read_on(stream, count_one, &brought);
+	CHECK(brought > 0);
+	CHECK_EQ(listing_move(stream, 0), 0);
+	CHECK_EQ(ours_rest(stream, ours), listed);
 	same(ours, libc, listed);
-	closedir(stream);
+	end(stream);
+}
+
+/* Where the kernel refuses the position, libc drops its buffer and goes on behind that. */
+static void move_refused(void)
+{
+	int listed = prepare(3000), rest, expected;
+	DIR *stream = begin(), *plain = opendir(".");
+	int brought = 0;
+
+	NEED(plain);
+	ours_one(stream, &ours[0]);
+	listing_read_on(stream, count_one, &brought);
+	CHECK_EQ(listing_move(stream, LONG_MIN), -EINVAL);
+	CHECK_EQ(listing_position(stream), LONG_MIN);
+	rest = ours_rest(stream, ours);
+	readdir(plain);
+	errno = 0;
+	seekdir(plain, LONG_MIN);
+	CHECK_EQ(errno, EINVAL);
+	expected = libc_rest(plain, ours);
+	CHECK_EQ(rest, expected);
+	CHECK(rest < listed && rest >= brought);
+	closedir(plain);
+	end(stream);
 }
 
 static int child_reads(void *stream)
@@ -507,9 +551,11 @@ int main(int argc, char **argv)
 	test("C1: a directory of 20,000 entries is listed as libc lists it", whole_20000);
 	test("C1: a stream read on before its time is listed the same, taken back or not", read_on);
 	test("C2: what was read on and taken back is read in its time", taken_back);
-	test("C1: a stream moved by whoever shares it is where they left it", moved_by_others);
+	test("C1: a stream moved by whoever shares it loses nothing", moved_by_others);
+	test("C2: the end of a listing is asked for again once it may have moved", end_taken_back);
 	test("C1: two threads read one stream, each entry once", locked);
 	test("C1: seekdir and rewinddir in the middle lead where they should", repositioned);
+	test("C1: a position the kernel refuses is as with libc", move_refused);
 	test("C1: after a fork parent and child read on, each for itself", forked);
 	test("Listing: what lies ahead is what comes next", looked_ahead);
 	test("C1: a descriptor already read from is left to libc", in_the_middle);

@@ -4,6 +4,7 @@
 # each compared with the plain run; and that answers were in play meanwhile.
 
 load ../common
+load ../slow
 
 LISTING=$PROG/ahead-listing
 
@@ -15,7 +16,10 @@ setup() {
 }
 
 teardown() {
-    if mountpoint -q "$BATS_TEST_TMPDIR/mount"; then umount -l "$BATS_TEST_TMPDIR/mount"; fi
+    local mount
+    for mount in mount mnt; do
+        if mountpoint -q "$BATS_TEST_TMPDIR/$mount"; then umount -l "$BATS_TEST_TMPDIR/$mount"; fi
+    done
 }
 
 # fill COUNT
@@ -140,6 +144,59 @@ as_plain() {
     # shellcheck disable=SC2016
     as_plain 50 bash -c 'rm -f d/log; cd d && ls -l --time-style=+ | cat >/dev/null;
         find . -name "*-1*" -printf "%s %p\n" >log; find . -size +0 -printf "%p\n" | sort'
+}
+
+# odd_listing LISTING: a directory of several getdents64 on storage with such listings.
+odd_listing() {
+    requires_slow
+    rm -rf back/d
+    mkdir back/d
+    (cd back/d && seq -f 'a-rather-long-name-that-fills-a-buffer-early-%g' 950 | xargs touch)
+    enter_slow --delay=lookup:300us --entry-timeout=0 --listing="$1"
+}
+
+# In auto, which alone reads on.
+in_auto() {
+    rm -f "$BATS_TEST_TMPDIR/record"
+    USHIM_STATS=$BATS_TEST_TMPDIR/record USHIM_FORCE=1 shim_in auto "$@"
+}
+
+# steady_on LISTING: nothing is lost and nothing twice.
+steady_on() {
+    odd_listing "$1"
+    in_auto "$LISTING" steady d >../shim
+    leave_slow
+    cat shim
+    [ "$(grep -c ': 0 missing, 0 twice$' shim)" -eq "$(wc -l <shim)" ] || fail "$1"
+    asked_in_play auto 1000
+}
+
+# walk_on LISTING WHAT: what libc says is what it says plainly.
+walk_on() {
+    odd_listing "$1"
+    "$LISTING" "$2" d >../plain
+    in_auto "$LISTING" "$2" d >../shim
+    leave_slow
+    same plain shim
+    asked_in_play auto 100
+}
+
+@test "C1: positions of any 64 bits: every entry once, whatever happens in the middle of a listing" {
+    steady_on high-cookies
+    steady_on negative-cookies
+    steady_on scrambled-cookies
+    walk_on scrambled-cookies walk
+}
+
+@test "C1: storage that cannot go back: every entry once, whatever happens in the middle of a listing" {
+    steady_on no-seek
+    steady_on scrambled-cookies,no-seek
+}
+
+@test "C1: listings without types, with entries twice, with entries that are not there" {
+    walk_on no-types names
+    walk_on twice names
+    walk_on twice,ghosts,high-cookies walk
 }
 
 @test "C8: 200,000 entries: the shim takes no more than 24 MiB for them" {
