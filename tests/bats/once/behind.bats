@@ -166,3 +166,22 @@ os._exit(1)'
     run_slowly auto python3 -S -c "$code"
     [ "$(counted LINK)" -ge 5 ]
 }
+
+# The commands timed at first are all fast; when those come that are not, questions are asked ahead already.
+@test "C9: commands are looked at after each opened directory, whatever was done before" {
+    requires python3
+    local code='
+import os, sys
+asked = [os.stat("s/a/" + name) for name in sorted(os.listdir("s/a"))]
+for i in range(40):
+    os.mkdir("../fast/%d" % i)
+os.mkdir("d")
+for name in os.listdir("s"):
+    os.mkdir("d/" + name)
+    for file in os.listdir("s/" + name):
+        os.link("s/" + name + "/" + file, "d/" + name + "/" + file)'
+    mkdir fast
+    enter_slow --delay=1ms
+    run_slowly auto python3 -S -c "$code"
+    [ "$(counted LINK)" -ge 20 ]
+}
