@@ -175,7 +175,9 @@ static enum reason link_proof(struct behind *behind, const struct call *call, st
 
 	if (reason != REASON_NONE)
 		return reason;
-	if (call->flags || !source->known || !name_is_ascii(source->name))
+	/* Whether a last symbolic link is followed is all one: the source is to be none. */
+	if (call->flags & ~(uint32_t)AT_SYMLINK_FOLLOW || !source->known ||
+	    !name_is_ascii(source->name))
 		return REASON_SOURCE;
 	if (path_statx(source->fd, source->path, AT_SYMLINK_NOFOLLOW, SOURCE_MASK, statx) != 0)
 		return REASON_SOURCE;

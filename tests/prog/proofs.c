@@ -233,6 +233,33 @@ LINKS(link_read_only, "root", SAY(mount("D", "D", NULL, MS_BIND, NULL));
 LINKS(link_other_mount, "root", SAY(mount("S", "S", NULL, MS_BIND, NULL)); SAY(link("S/f08", "D/x"));
       SAY(umount("S")))
 
+static int link_following(const char *from, const char *to)
+{
+	return linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW);
+}
+
+PROOF(link_following, "-")
+{
+	sources_make();
+	SAY(symlink("f08", "S/to_file"));
+	SAY(symlink("dir", "S/to_directory"));
+	SAY(symlink("nowhere", "S/to_nothing"));
+	SAY(mkdir("D", 0755));
+	for (int i = 0; i < DONE_FIRST; i++)
+		say("link", link_following(numbered("S/f", i), numbered("D/a", i)));
+	SAY(link_following("S/to_file", "D/x"));
+	SAY(link_following("S/to_directory", "D/y"));
+	SAY(link_following("S/to_nothing", "D/y"));
+	SAY(link_following("S/to_nothing", "D/a01"));
+	SAY(link("S/to_nothing", "D/y"));
+	SAY(link_following("S/f08", "D/a02"));
+	SAY(link_following("S/f09", "D/z"));
+	SAY(unlink("S/f10"));
+	SAY(symlink("f11", "S/f10"));
+	for (int i = DONE_FIRST; i < FILES; i++)
+		say("link", link_following(numbered("S/f", i), numbered("D/a", i)));
+}
+
 static char long_name[PATH_MAX + 16];
 
 static const char *name_of_length(const char *directory, size_t length)

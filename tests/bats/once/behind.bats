@@ -52,6 +52,16 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
     [ ! -s ../errors ]
 }
 
+@test "C4: a link that would follow its source is one like another where the source is a file" {
+    enter_slow --delay=1ms
+    run_slowly auto cp -rl s d
+    [ "$(counted LINKAT)" -ge 30 ]
+    cp -rl s e
+    (cd d && find . -printf '%P %y %m %U:%G %n %i\n') | grep -v ' d ' | sort >../shim
+    (cd e && find . -printf '%P %y %m %U:%G %n %i\n') | grep -v ' d ' | sort >../plain
+    diff ../plain ../shim
+}
+
 @test "C4: strict acknowledges nothing early" {
     enter_slow --delay=1ms
     run_slowly strict cp -al s d
