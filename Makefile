@@ -75,6 +75,7 @@ help:
 	@echo 'make check      packages, build, and all tests'
 	@echo 'make            $(BUILD)/libushim.so'
 	@echo 'make bench      what it costs and gains here; BENCH_SECTIONS="ahead-slow start" for some'
+	@echo 'make coverage   lines that the tests under sanitizers reach, by part'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint       warnings as errors, static analysis, layer rules'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
@@ -158,6 +159,14 @@ $(BUILD)/prog/fails-late.so: tests/preload/fails-late.c $(LIB_OBJ)
 
 # Programs of tests/unit, plain and under sanitizers.
 include tests/unit/unit.mk
+
+# How many lines of the library the instrumented programs reach, part by part.
+COVERAGE_PROGS := $(UNIT_NAMES:%=$(BUILD)/unit-gcov/%) $(INSIDE_NAMES:%=$(BUILD)/unit-gcov/inside/%)
+
+.PHONY: coverage
+coverage:
+	$(Q)$(MAKE) $(COVERAGE_PROGS)
+	$(Q)BUILD=$(BUILD) tests/unit/coverage
 
 # Programs of tests/fuzz.
 include tests/fuzz/fuzz.mk

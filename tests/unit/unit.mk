@@ -12,6 +12,7 @@ UNIT_CFLAGS := -O1 -g -fno-omit-frame-pointer -fvisibility=hidden -fexceptions \
 UNIT_SANITIZE_unit      :=
 UNIT_SANITIZE_unit-asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_SANITIZE_unit-tsan := -fsanitize=thread
+UNIT_SANITIZE_unit-gcov := --coverage
 UNIT_PROGS := $(foreach kind,$(UNIT_KINDS),$(UNIT_NAMES:%=$(BUILD)/$(kind)/%))
 
 .PHONY: unit
@@ -29,7 +30,7 @@ $(BUILD)/$(1)/obj/%.o: %.c
 			-MMD -MP -c -o $$@ $$<; \
 	else : >$$@; fi
 
-$$(UNIT_OBJ_$(1)): | $(BUILD)/$(1)/obj/asked
+$$(UNIT_OBJ_$(1)) $(BUILD)/$(1)/obj/shim/init.o: | $(BUILD)/$(1)/obj/asked
 
 $(BUILD)/$(1)/obj/asked:
 	$(Q)mkdir -p $$(@D)
@@ -57,4 +58,6 @@ $(BUILD)/$(1)/%: tests/unit/%.c tests/unit/check.h $(BUILD)/$(1)/obj/shim.a
 -include $$(UNIT_OBJ_$(1):.o=.d) $$(wildcard $(BUILD)/$(1)/obj/*.d)
 endef
 
-$(foreach kind,$(UNIT_KINDS),$(eval $(call unit_rules,$(kind))))
+$(foreach kind,$(UNIT_KINDS) unit-gcov,$(eval $(call unit_rules,$(kind))))
+
+include tests/unit/inside.mk
