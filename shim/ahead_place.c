@@ -27,6 +27,15 @@ static bool directory_identity(int fd, struct identity *identity)
 	return true;
 }
 
+/* False as well where it cannot be told from others. */
+static bool directory_known(int fd, struct identity *identity, uint64_t *handle)
+{
+	if (!directory_identity(fd, identity))
+		return false;
+	*handle = descriptor_handle(fd);
+	return identity_tells(identity, *handle);
+}
+
 static bool prefix_matches(const struct sweep *sweep, const struct place *place)
 {
 	return sweep->used && sweep->prefix_length && sweep->prefix_length == place->prefix_length &&
@@ -38,9 +47,11 @@ static bool prefix_matches(const struct sweep *sweep, const struct place *place)
 static bool prefix_begins_there(const struct sweep *sweep)
 {
 	struct identity identity;
+	uint64_t handle;
 
-	return sweep->prefix_fd == AT_FDCWD || (directory_identity(sweep->prefix_fd, &identity) &&
-						identity_same(&sweep->prefix_identity, &identity));
+	return sweep->prefix_fd == AT_FDCWD ||
+	       (directory_known(sweep->prefix_fd, &identity, &handle) &&
+		identity_same(&sweep->prefix_identity, &identity) && sweep->prefix_handle == handle);
 }
 
 static struct sweep *sweep_of_prefix(struct ahead *ahead, const struct place *place)
@@ -55,13 +66,15 @@ static struct sweep *sweep_of_prefix(struct ahead *ahead, const struct place *pl
 struct sweep *place_of_descriptor(struct ahead *ahead, int fd)
 {
 	struct identity identity;
+	uint64_t handle;
 
-	if (!directory_identity(fd, &identity))
+	if (!directory_known(fd, &identity, &handle))
 		return NULL;
 	for (int i = 0; i < SWEEPS; i++) {
 		struct sweep *sweep = &ahead->sweeps[i];
 
-		if (sweep->used && identity_same(&sweep->identity, &identity))
+		if (sweep->used && sweep->handle == handle &&
+		    identity_same(&sweep->identity, &identity))
 			return sweep;
 	}
 	return NULL;
@@ -116,7 +129,8 @@ bool place_find_opened(struct ahead *ahead, const struct call *call, struct plac
 static void prefix_keep(struct sweep *sweep, int prefix_fd, const char *prefix, size_t length)
 {
 	if (length >= SWEEP_PREFIX_MOST ||
-	    (prefix_fd != AT_FDCWD && !directory_identity(prefix_fd, &sweep->prefix_identity)))
+	    (prefix_fd != AT_FDCWD &&
+	     !directory_known(prefix_fd, &sweep->prefix_identity, &sweep->prefix_handle)))
 		return;
 	memcpy(sweep->prefix, prefix, length);
 	sweep->prefix[length] = '\0';
@@ -140,8 +154,9 @@ static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const
 {
 	struct identity identity;
 	struct sweep *sweep;
+	uint64_t handle;
 
-	if (!directory_identity(fd, &identity))
+	if (!directory_known(fd, &identity, &handle))
 		return NULL;
 	sweeps_make_room(ahead);
 	sweep = place_of_descriptor(ahead, fd);
@@ -152,6 +167,7 @@ static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const
 		ahead->operands = NULL;
 	sweep_begin(sweep, &ahead->sweeps_total);
 	sweep->identity = identity;
+	sweep->handle = handle;
 	while (length > 1 && prefix[length - 1] == '/')
 		length--;
 	if (length)

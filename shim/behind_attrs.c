@@ -65,6 +65,13 @@ static int subject_statx(const struct subject *subject, const struct spot *spot,
 			  OWNER_MASK, statx);
 }
 
+static uint64_t subject_handle(const struct subject *subject, const struct spot *spot)
+{
+	if (!subject->path)
+		return descriptor_handle(subject->fd);
+	return path_handle(spot->fd, spot->path, subject->follow ? 0 : AT_SYMLINK_NOFOLLOW);
+}
+
 /* An access control list (acl(5), version 2) in which the owner may write and search. */
 static bool list_keeps_owner(const void *value, size_t size)
 {
@@ -306,6 +313,8 @@ bool attributes_command(struct behind *behind, const struct passage *passage)
 	}
 	identity = identity_of(&statx);
 	dir = dir_find(behind, &identity);
+	if (dir)
+		dir = dir_confirm(behind, dir, subject_handle(&subject, spot));
 	if (dir && dir->ground == GROUND_PRIVATE)
 		return private_command(behind, passage, dir, &statx,
 				       subject.path ? spot->path : "");

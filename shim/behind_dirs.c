@@ -109,6 +109,37 @@ void dir_drop(struct behind *behind, struct dir *dir)
 	memset(dir, 0, sizeof(*dir));
 }
 
+/* ---- doubts ---- */
+
+static bool device_doubted(const struct behind *behind, uint64_t device)
+{
+	for (unsigned i = 0; i < behind->doubted_count; i++)
+		if (behind->doubted[i] == device)
+			return true;
+	return false;
+}
+
+static void device_doubt(struct behind *behind, uint64_t device)
+{
+	behind_forget(behind);
+	if (device_doubted(behind, device))
+		return;
+	if (behind->doubted_count == BEHIND_DOUBTED)
+		behind_give_up();
+	else
+		behind->doubted[behind->doubted_count++] = device;
+}
+
+struct dir *dir_confirm(struct behind *behind, struct dir *dir, uint64_t handle)
+{
+	if (!dir || dir->handle == handle)
+		return dir;
+	device_doubt(behind, dir->identity.device);
+	return NULL;
+}
+
+/* ---- room ---- */
+
 static bool dir_idle(const struct dir *dir)
 {
 	return !dir->pending && !dir->held && !dir->doomed && !dir->wanted.kinds;
@@ -133,7 +164,8 @@ static struct dir *dir_room(struct behind *behind)
 }
 
 /* FD, which is ours from here on, becomes DIR. */
-static struct dir *dir_begin(struct behind *behind, int fd, const struct statx *statx)
+static struct dir *dir_begin(struct behind *behind, int fd, const struct statx *statx,
+			     uint64_t handle)
 {
 	struct dir *dir = dir_room(behind);
 	int high;
@@ -149,6 +181,7 @@ static struct dir *dir_begin(struct behind *behind, int fd, const struct statx *
 	dir->serial = ++behind->clock;
 	dir->fd = high;
 	dir->identity = identity_of(statx);
+	dir->handle = handle;
 	dir->mount = statx->stx_mnt_id;
 	dir->touched = ++behind->clock;
 	dir->place = SWEEP_NONE;
@@ -160,6 +193,7 @@ struct dir *dir_take(struct behind *behind, int fd, const char *path, int flags)
 	struct statx statx;
 	struct identity identity;
 	struct dir *dir;
+	uint64_t handle;
 	long own = sys(SYS_openat, fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
 
 	if (own < 0)
@@ -170,11 +204,13 @@ struct dir *dir_take(struct behind *behind, int fd, const char *path, int flags)
 		return NULL;
 	}
 	identity = identity_of(&statx);
+	handle = descriptor_handle((int)own);
 	dir = dir_find(behind, &identity);
-	if (!dir)
-		return dir_begin(behind, (int)own, &statx);
+	if (!dir && !device_doubted(behind, identity.device) && identity_tells(&identity, handle))
+		return dir_begin(behind, (int)own, &statx, handle);
 	sys(SYS_close, own);
-	return dir->mount == statx.stx_mnt_id ? dir : NULL; /* by one mount is enough to know */
+	dir = dir_confirm(behind, dir, handle);
+	return dir && dir->mount == statx.stx_mnt_id ? dir : NULL; /* by one mount is enough to know */
 }
 
 /* ---- spots ---- */
@@ -202,6 +238,20 @@ static int spot_parent(struct spot *spot)
 	err = path_statx(spot->fd, spot->path, 0, PLACE_MASK, &spot->parent);
 	spot_cut(spot, was);
 	return err;
+}
+
+static uint64_t spot_handle(struct spot *spot)
+{
+	uint64_t handle;
+	char was;
+
+	if (!spot->directory)
+		return spot->fd == AT_FDCWD ? path_handle(AT_FDCWD, ".", 0)
+					    : descriptor_handle(spot->fd);
+	was = spot_cut(spot, '\0');
+	handle = path_handle(spot->fd, spot->path, 0);
+	spot_cut(spot, was);
+	return handle;
 }
 
 static bool spot_leads(struct spot *spot)
@@ -261,6 +311,8 @@ bool spot_read(struct behind *behind, struct spot *spot, int fd, const char *pat
 	spot->dir = dir_find(behind, &identity);
 	if (spot->dir && spot->dir->mount != spot->parent.stx_mnt_id)
 		spot->dir = NULL;
+	if (spot->dir)
+		spot->dir = dir_confirm(behind, spot->dir, spot_handle(spot));
 	return true;
 }
 
@@ -383,6 +435,13 @@ void names_add(struct dir *dir, const char *name)
 	*place = hash;
 }
 
+static bool dir_alive(const struct dir *dir)
+{
+	struct statx statx;
+
+	return descriptor_statx(dir->fd, STATX_NLINK, &statx) == 0 && statx.stx_nlink != 0;
+}
+
 void dir_made(struct behind *behind, int fd, const char *path)
 {
 	struct identity identity;
@@ -391,7 +450,9 @@ void dir_made(struct behind *behind, int fd, const char *path)
 	if (!path_identify(fd, path, AT_SYMLINK_NOFOLLOW, &identity))
 		return;
 	dir = dir_find(behind, &identity);
-	if (dir) /* of a directory that had this inode number before */
+	if (dir && dir_alive(dir))
+		dir_confirm(behind, dir, path_handle(fd, path, AT_SYMLINK_NOFOLLOW));
+	else if (dir) /* of a directory that had this inode number before */
 		dir_drop(behind, dir);
 	dir = dir_take(behind, fd, path, O_NOFOLLOW);
 	if (dir)

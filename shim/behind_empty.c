@@ -230,11 +230,15 @@ static bool dir_emptied(const struct dir *dir)
 static struct dir *removed_dir(struct behind *behind, const struct spot *spot)
 {
 	struct identity identity;
+	struct dir *dir;
 
 	if (!spot->known ||
 	    !path_identify(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, &identity))
 		return NULL;
-	return dir_find(behind, &identity);
+	dir = dir_find(behind, &identity);
+	return dir ? dir_confirm(behind, dir,
+				 path_handle(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW))
+		   : NULL;
 }
 
 /* Listed to its end, and nothing done since but removing: nobody is told anything by that. */

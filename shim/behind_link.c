@@ -77,6 +77,8 @@ static enum reason source_proof(struct behind *behind, const struct spot *target
 {
 	uint64_t special = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_ENCRYPTED;
 
+	if (!source->stx_ino) /* what is pending on it would be found by no other of its names */
+		return REASON_SOURCE;
 	if (!S_ISREG(source->stx_mode) || source->stx_nlink >= LINKS_MOST ||
 	    source->stx_attributes & special || source->stx_mnt_id != target->dir->mount)
 		return REASON_SOURCE;
@@ -270,7 +272,7 @@ static enum reason rename_proof(const struct spot *target, const struct spot *so
 		return REASON_SOURCE;
 	if (path_statx(source->dir->fd, source->name, AT_SYMLINK_NOFOLLOW,
 		       STATX_TYPE | STATX_INO | 0x1000, statx) != 0 ||
-	    !S_ISREG(statx->stx_mode) || statx->stx_mnt_id != target->dir->mount)
+	    !statx->stx_ino || !S_ISREG(statx->stx_mode) || statx->stx_mnt_id != target->dir->mount)
 		return REASON_SOURCE;
 	return REASON_NONE;
 }

@@ -21,6 +21,7 @@ enum {
 	BEHIND_COMMANDS = 2048, /* acknowledged and not done: then the program waits */
 	BEHIND_SHOWN = 256,     /* bytes of a path that a late report shows */
 	BEHIND_ENDED = 256,     /* directories whose emptying has ended, remembered */
+	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
 	COMMAND_SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that does so */
 };
@@ -91,6 +92,7 @@ struct wanted {
 
 struct dir {
 	struct identity identity;
+	uint64_t handle;  /* path_handle: another directory may show the same identity */
 	uint64_t mount;   /* STATX_MNT_ID */
 	uint64_t serial;  /* tells it from its successor in the same place */
 	uint64_t touched; /* for choosing which one makes room */
@@ -179,6 +181,8 @@ struct behind {
 		DIR *stream;
 		struct dir *dir;
 	} streams[BEHIND_STREAMS];
+	uint64_t doubted[BEHIND_DOUBTED]; /* devices */
+	unsigned doubted_count;
 	struct identity ended[BEHIND_ENDED];
 	unsigned ended_next;
 	struct spot spot, spot2;
@@ -253,6 +257,12 @@ void outcome_learn(struct behind *behind, const struct passage *passage, bool do
 
 /* The record of a directory, or null. */
 struct dir *dir_find(struct behind *behind, const struct identity *identity);
+
+/*
+ * DIR, which was found by its identity, or null, if HANDLE is not its own: then there are two of
+ * that identity, and nothing is believed of either, nor of their file system, from here on.
+ */
+struct dir *dir_confirm(struct behind *behind, struct dir *dir, uint64_t handle);
 
 /* The record of directory PATH below FD, opened with FLAGS, made if need be; null: no room. */
 struct dir *dir_take(struct behind *behind, int fd, const char *path, int flags);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "path.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +92,65 @@ bool path_identify(int fd, const char *path, int flags, struct identity *identit
 bool descriptor_identify(int fd, struct identity *identity)
 {
 	return path_identify(fd, "", AT_EMPTY_PATH, identity);
+}
+
+/* linux/fcntl.h of older headers has no name for it; Linux 6.6. */
+#define HANDLE_FID 0x200
+
+struct handle {
+	struct file_handle head;
+	unsigned char bytes[MAX_HANDLE_SZ];
+};
+
+/* A handle that need not be opened by is to be had of more file systems, where the kernel can. */
+static long handle_get(int fd, const char *path, int flags, struct handle *handle)
+{
+	static bool no_fid;
+	int mount;
+	long err = -EINVAL;
+
+	handle->head.handle_bytes = MAX_HANDLE_SZ;
+	if (!__atomic_load_n(&no_fid, __ATOMIC_RELAXED))
+		err = sys(SYS_name_to_handle_at, fd, path, handle, &mount, flags | HANDLE_FID);
+	if (err != -EINVAL)
+		return err;
+	__atomic_store_n(&no_fid, true, __ATOMIC_RELAXED);
+	return sys(SYS_name_to_handle_at, fd, path, handle, &mount, flags);
+}
+
+static uint64_t handle_hash(const struct handle *handle)
+{
+	const unsigned char *bytes = handle->head.f_handle;
+	uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)handle->head.handle_type << 32;
+
+	for (unsigned i = 0; i < handle->head.handle_bytes; i++)
+		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+	return hash > HANDLE_REFUSED ? hash : hash + 2;
+}
+
+/* The call follows a last symbolic link only where it is told to. */
+uint64_t path_handle(int fd, const char *path, int flags)
+{
+	int follow = flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? 0 : AT_SYMLINK_FOLLOW;
+	struct handle handle;
+	long err = handle_get(fd, path, (flags & AT_EMPTY_PATH) | follow, &handle);
+
+	if (err == -EOPNOTSUPP)
+		return HANDLE_NONE;
+	return err ? HANDLE_REFUSED : handle_hash(&handle);
+}
+
+uint64_t descriptor_handle(int fd)
+{
+	return path_handle(fd, "", AT_EMPTY_PATH);
+}
+
+/* A file system on a device of its own has numbers of its own; others are told by their driver. */
+bool identity_tells(const struct identity *identity, uint64_t handle)
+{
+	if (handle > HANDLE_REFUSED)
+		return true;
+	return identity->inode && (handle == HANDLE_NONE || major(identity->device) != 0);
 }
 
 static void proc_path(char path[LINK_SIZE], const char *directory, int fd)

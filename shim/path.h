@@ -12,7 +12,10 @@
 
 struct statx;
 
-/* An inode: unique among those that exist at one time. */
+/*
+ * An inode: unique among those that exist at one time, where the file system's numbers are. FUSE
+ * file systems may show 0 or one number for many; their handles tell them apart.
+ */
 struct identity {
 	uint64_t device, inode;
 };
@@ -60,6 +63,20 @@ int descriptor_statx(int fd, unsigned mask, struct statx *statx);
 /* What PATH leads to, or the descriptor itself is; false where the kernel does not say. */
 bool path_identify(int fd, const char *path, int flags, struct identity *identity);
 bool descriptor_identify(int fd, struct identity *identity);
+
+/* Instead of a handle. */
+#define HANDLE_NONE UINT64_C(0)	   /* the file system has none */
+#define HANDLE_REFUSED UINT64_C(1) /* it could not be asked for */
+
+/*
+ * A hash of the handle by which the kernel or a server knows what PATH leads to, or the descriptor
+ * itself is, with the flags of path_statx: no question to the storage where the name is known.
+ */
+uint64_t path_handle(int fd, const char *path, int flags);
+uint64_t descriptor_handle(int fd);
+
+/* May what shows IDENTITY and HANDLE be told from everything else by both? */
+bool identity_tells(const struct identity *identity, uint64_t handle);
 
 enum {
 	LINK_SIZE = 40, /* for the longest of the next two */

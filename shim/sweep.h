@@ -48,8 +48,10 @@ struct sweep {
 	uint32_t serial;        /* tells a sweep from its successor in the same place */
 	uint64_t touched;       /* for choosing which one makes room */
 	struct identity identity; /* of the directory; 0 for operands */
+	uint64_t handle;          /* path_handle: another directory may show the same identity */
 	int prefix_fd;          /* AT_FDCWD or a directory's number, where prefix_length > 0, and */
 	struct identity prefix_identity; /* what that was */
+	uint64_t prefix_handle;
 	uint32_t prefix_length;
 	char prefix[SWEEP_PREFIX_MOST]; /* as the program spells it, no trailing slash */
 	struct sweep_entry *entries;

@@ -24,6 +24,7 @@ enum {
 /* What a write, and any other change of an inode, changes. */
 struct shape {
 	struct identity identity;
+	uint64_t handle; /* path_handle: another file may show the same identity */
 	mode_t mode;
 	uint64_t size;
 	struct statx_timestamp modified, changed;

@@ -30,12 +30,14 @@ bool shape_read(int fd, struct shape *shape)
 		return false;
 	*shape = (struct shape){
 		.identity = identity_of(&statx),
+		.handle = descriptor_handle(fd),
 		.mode = statx.stx_mode & S_IFMT,
 		.size = statx.stx_size,
 		.modified = statx.stx_mtime,
 		.changed = statx.stx_ctime,
 	};
-	return S_ISREG(shape->mode) || S_ISDIR(shape->mode);
+	return (S_ISREG(shape->mode) || S_ISDIR(shape->mode)) &&
+	       identity_tells(&shape->identity, shape->handle);
 }
 
 static bool time_same(const struct statx_timestamp *a, const struct statx_timestamp *b)
@@ -45,7 +47,8 @@ static bool time_same(const struct statx_timestamp *a, const struct statx_timest
 
 bool shape_same(const struct shape *a, const struct shape *b)
 {
-	return identity_same(&a->identity, &b->identity) && a->size == b->size &&
+	return identity_same(&a->identity, &b->identity) && a->handle == b->handle &&
+	       a->size == b->size &&
 	       time_same(&a->modified, &b->modified) && time_same(&a->changed, &b->changed);
 }
 

@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Storage whose inode numbers are no identity: 0 for all, or one for all directories beside each
+# other (tests/prog/doubled.c). What is done in one directory is done there, and what is asked
+# about one is answered from there.
+
+load ../common
+load ../slow
+
+DOUBLED=$PROG/doubled
+
+teardown() {
+    if mountpoint -q "$BATS_TEST_TMPDIR/mnt"; then umount -l "$BATS_TEST_TMPDIR/mnt"; fi
+}
+
+# The same names are of files of another size elsewhere.
+odd_tree() {
+    local name
+    rm -rf back
+    mkdir -p back/s back/b back/c back/gone/s back/gone/b back/top/sub back/top2/sub
+    for name in file{00..39}; do
+        touch "back/s/$name" "back/gone/$name" "back/gone/s/$name" "back/gone/b/$name" "back/top/sub/$name"
+        echo "$name" | tee "back/c/$name" >"back/top2/sub/$name"
+    done
+}
+
+# What is there, and of which kind and size, mode and time where they are set.
+odd_facts() {
+    find back -printf '%P %y %m %n %l\n' | sort
+    # A time that was set is an old one.
+    find back/a back/b -maxdepth 0 ! -newermt 2010-01-01 -printf '%P %T@\n' 2>/dev/null || :
+}
+
+# as_plain_on NUMBERS WHAT
+as_plain_on() {
+    local run
+    for run in plain shim; do
+        odd_tree
+        enter_slow --delay=300us --inodes="$1"
+        if [ "$run" = plain ]; then
+            "$DOUBLED" "$2" >../plain.said 2>&1
+        else
+            USHIM_FORCE=1 shim_in auto "$DOUBLED" "$2" >../shim.said 2>&1 || fail "status $?"
+        fi
+        leave_slow
+        odd_facts >"$run.facts"
+    done
+    same plain.said shim.said
+    same plain.facts shim.facts
+}
+
+# both WHAT
+both() {
+    requires_slow
+    cd "$BATS_TEST_TMPDIR" || return
+    as_plain_on siblings "$1"
+    as_plain_on zero "$1"
+}
+
+@test "C2: a link is made in the directory it names, whatever number that shows" { both link; }
+
+@test "C4: a directory is not removed on the strength of another's being empty" { both remove; }
+
+@test "C2: mode and times are set of the directory they are meant for" { both attrs; }
+
+@test "C2: names made in two directories of one number are where they belong" { both make; }
+
+@test "C1: answers come from the directory that was asked about" { both stat; }
+
+@test "C1: answers by a spelling come from where it begins now" { both spelled; }
