@@ -304,6 +304,42 @@ stat_all() {
     [ "$(log setxattr | cut -d' ' -f8)" = ENOSYS ]
 }
 
+# Default ACLs and masks, what is inherited, and who may do what, told from below DIRECTORY.
+acl_story() {
+    local name
+    cd "$1" || return
+    umask 022
+    mkdir d
+    setfacl -d -m u:1:rwx d
+    umask 027
+    touch d/file f g
+    mkdir d/dir
+    mkfifo d/fifo
+    chmod 600 f
+    setfacl -m u:1:rw f
+    getfacl -n d d/file d/dir d/fifo f
+    for name in f g d/new; do
+        setpriv --reuid=1 --regid=1 --clear-groups sh -c "echo x >$name" && echo "$name: written"
+    done
+    chmod 640 f
+    getfacl -n f
+    setfacl -m u::rwx,g::-,o::x f
+    stat -c %a f
+    setfacl -b f
+    stat -c %a f
+} 2>&1
+
+@test "with --acl ACLs are inherited and obeyed as without slowfs" {
+    requires setfacl setpriv
+    mkdir -m 755 "$BATS_TEST_TMPDIR/local"
+    chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" "$BACK"
+    (acl_story "$BATS_TEST_TMPDIR/local") >"$BATS_TEST_TMPDIR/expected"
+    grep -q 'default:user:1:rwx' "$BATS_TEST_TMPDIR/expected" || skip "requires ACLs in $BACK"
+    grep -q '^f: written' "$BATS_TEST_TMPDIR/expected"
+    slowfs --acl
+    (acl_story "$MNT") | diff "$BATS_TEST_TMPDIR/expected" -
+}
+
 # ---- caches --------------------------------------------------------------------------------
 
 @test "names are believed as long as told" {
@@ -322,6 +358,23 @@ stat_all() {
     run ! stat "$MNT/none"
     [ "$(count lookup f)" = 2 ]
     [ "$(count lookup none)" = 2 ]
+}
+
+@test "with --changing files change whenever somebody asks about them" {
+    local sizes
+    echo x >"$BACK/f"
+    touch -d '2001-01-01' "$BACK/f"
+    slowfs --changing=size --attr-timeout=0
+    mapfile -t sizes < <(stat -c %s "$MNT/f" "$MNT/f" "$MNT/f")
+    [ "${sizes[0]}" -gt 2 ]
+    [ "${sizes[0]}" -lt "${sizes[1]}" ]
+    [ "${sizes[1]}" -lt "${sizes[2]}" ]
+    [ "$(stat -c %Y "$MNT/f")" -gt "$(date -d 2020-01-01 +%s)" ]
+    umount "$MNT"
+    slowfs --changing=mtime --attr-timeout=0
+    sizes=("$(stat -c %s-%y "$MNT/f")" "$(stat -c %s-%y "$MNT/f")")
+    [ "${sizes[0]%%-*}" = "${sizes[1]%%-*}" ]
+    [ "${sizes[0]}" != "${sizes[1]}" ]
 }
 
 @test "--readdirplus makes a listing bring the attributes along" {

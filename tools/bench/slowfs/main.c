@@ -62,6 +62,9 @@ static const char usage_text[] =
 	"  --attr-timeout=SEC          ... attributes (1)\n"
 	"  --negative-timeout=SEC      ... that a name does not exist (0)\n"
 	"  --xattr                     extended attributes work\n"
+	"  --acl                       ... and ACLs, inherited and obeyed\n"
+	"  --changing=mtime|size       regular files are changed by others whenever somebody asks\n"
+	"                              about them: touched, or made a byte longer\n"
 	"  --readdirplus               listings bring attributes along\n"
 	"  --writeback                 the kernel caches writes\n"
 	"  --serial-dirops             one LOOKUP or READDIR of a directory at a time\n"
@@ -94,6 +97,8 @@ enum option_id {
 	OPT_ATTR,
 	OPT_NEGATIVE,
 	OPT_XATTR,
+	OPT_ACL,
+	OPT_CHANGING,
 	OPT_READDIRPLUS,
 	OPT_WRITEBACK,
 	OPT_SERIAL,
@@ -113,6 +118,8 @@ static const struct option long_options[] = {
 	{"attr-timeout", required_argument, NULL, OPT_ATTR},
 	{"negative-timeout", required_argument, NULL, OPT_NEGATIVE},
 	{"xattr", no_argument, NULL, OPT_XATTR},
+	{"acl", no_argument, NULL, OPT_ACL},
+	{"changing", required_argument, NULL, OPT_CHANGING},
 	{"readdirplus", no_argument, NULL, OPT_READDIRPLUS},
 	{"writeback", no_argument, NULL, OPT_WRITEBACK},
 	{"serial-dirops", no_argument, NULL, OPT_SERIAL},
@@ -160,6 +167,13 @@ static bool parse_numbers(const char *text)
 	return settings.numbers != NUMBERS_BACKING;
 }
 
+static bool parse_changing(const char *text)
+{
+	settings.changing_sizes = !strcmp(text, "size");
+	settings.changing_times = settings.changing_sizes || !strcmp(text, "mtime");
+	return settings.changing_times;
+}
+
 static bool take_option(int option, const char *value)
 {
 	switch (option) {
@@ -171,6 +185,8 @@ static bool take_option(int option, const char *value)
 	case OPT_ATTR: return parse_seconds(value, &settings.attr_timeout);
 	case OPT_NEGATIVE: return parse_seconds(value, &settings.negative_timeout);
 	case OPT_XATTR: return settings.xattr = true;
+	case OPT_ACL: return settings.acl = settings.xattr = true;
+	case OPT_CHANGING: return parse_changing(value);
 	case OPT_READDIRPLUS: return settings.readdirplus = true;
 	case OPT_WRITEBACK: return settings.writeback = true;
 	case OPT_SERIAL: return settings.serial_dirops = true;
@@ -338,6 +354,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->congestion_threshold = most;
 	want(conn, FUSE_CAP_READDIRPLUS_AUTO, false);
 	want(conn, FUSE_CAP_READDIRPLUS, settings.readdirplus);
+	want(conn, FUSE_CAP_POSIX_ACL, settings.acl);
+	want(conn, FUSE_CAP_DONT_MASK, settings.acl); /* a default ACL decides instead */
 	want(conn, FUSE_CAP_WRITEBACK_CACHE, settings.writeback);
 }
 

@@ -211,15 +211,36 @@ void node_number_shown(int fd, struct stat *st)
 		st->st_ino = NUMBER_OF_SUBDIRECTORIES(parent.st_ino);
 }
 
+static void change(int fd, const struct stat *st)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (settings.changing_sizes && truncate(path, st->st_size + 1) == -1)
+		return;
+	utimensat(fd, "", times, AT_EMPTY_PATH);
+}
+
+int node_attributes(int fd, struct stat *st)
+{
+	int err = errno_of(fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+
+	if (err || !settings.changing_times || !S_ISREG(st->st_mode))
+		return err;
+	change(fd, st);
+	return errno_of(fstatat(fd, "", st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
 int node_adopt(int fd, struct fuse_entry_param *entry)
 {
 	struct node *node;
 	struct stat real;
+	int err;
 
 	memset(entry, 0, sizeof(*entry));
-	if (fstatat(fd, "", &entry->attr, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == -1) {
-		int err = errno;
-
+	err = node_attributes(fd, &entry->attr);
+	if (err) {
 		close(fd);
 		return err;
 	}

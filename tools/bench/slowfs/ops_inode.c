@@ -19,8 +19,7 @@ static int node_stat(fuse_ino_t id, const struct fuse_file_info *fi, struct stat
 
 	if (err)
 		return err;
-	err = errno_of(fstatat(fi ? (int)fi->fh : node.fd, "", st,
-			       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+	err = node_attributes(fi ? (int)fi->fh : node.fd, st);
 	if (!err)
 		node_number_shown(fi ? (int)fi->fh : node.fd, st);
 	return err;

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,10 +14,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A umask belongs to a process, unless its threads ask for one each. */
+static void umask_assume(mode_t mask)
+{
+	static __thread bool own;
+
+	if (!own)
+		own = unshare(CLONE_FS) == 0;
+	if (own)
+		umask(mask);
+}
+
 void caller_assume(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
+	if (settings.acl)
+		umask_assume(ctx->umask);
 	setfsgid(ctx->gid);
 	setfsuid(ctx->uid);
 }
@@ -25,6 +39,8 @@ void caller_leave(void)
 {
 	setfsuid(geteuid());
 	setfsgid(getegid());
+	if (settings.acl)
+		umask_assume(0);
 }
 
 /*

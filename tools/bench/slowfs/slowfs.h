@@ -39,6 +39,9 @@ struct settings {
 	double attr_timeout;
 	double negative_timeout;
 	bool xattr;
+	bool acl;
+	bool changing_times; /* others write to every file, as often as somebody asks about it */
+	bool changing_sizes; /* ... and make it longer */
 	bool readdirplus;
 	bool writeback;
 	bool serial_dirops;
@@ -126,6 +129,12 @@ void node_forget(fuse_ino_t id, uint64_t lookups);
 /* ST, of the file that FD is, gets the inode number that programs are to see (--inodes). */
 void node_number_shown(int fd, struct stat *st);
 
+/*
+ * The attributes of what FD is open on, for an answer. With --changing they are other ones than the
+ * answer before said, as if somebody else had written meanwhile.
+ */
+int node_attributes(int fd, struct stat *st);
+
 /* ---- ops_*.c: the handlers --------------------------------------------------------- */
 
 /*
@@ -143,7 +152,10 @@ void ops_dir(struct fuse_lowlevel_ops *ops);
 /* The argument of --listing; false when malformed. */
 bool dir_parse_listing(const char *spec);
 
-/* The ids new inodes get, for this thread. Capabilities stay (keep_capabilities(), main.c). */
+/*
+ * The ids new inodes get, for this thread, and with --acl the umask, which only holds where there is
+ * no default ACL to inherit. Capabilities stay (keep_capabilities(), main.c).
+ */
 void caller_assume(fuse_req_t req);
 void caller_leave(void);
 
