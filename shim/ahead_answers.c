@@ -363,6 +363,7 @@ bool answers_servable(struct ahead *ahead, const struct answer *answer)
 	return config.mode == MODE_AUTO && answer->result == 0 && answer->epoch == ahead->epoch &&
 	       !(statx->stx_attributes & STATX_ATTR_AUTOMOUNT) && answer_young(answer) &&
 	       !signals_handled() &&
+	       !seen_since(ahead, statx->stx_ino, answer->asked_ns) &&
 	       !opened_has(ahead, &identity);
 }
 

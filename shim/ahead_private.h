@@ -24,6 +24,7 @@ enum {
 	AHEAD_HABITS = 2,    /* at once: about what was listed, and about its pair elsewhere */
 	AHEAD_DEVICES = 8,   /* file systems told apart; any more count as remote */
 	AHEAD_OPENED = 256,  /* inodes remembered as open here */
+	AHEAD_SEEN = 256,    /* looks at inodes that are remembered */
 	AHEAD_SPELLED = 64 * 1024,
 };
 
@@ -92,6 +93,10 @@ struct ahead {
 	bool opened_stale; /* descriptors came from somewhere unseen */
 	unsigned opened_count;
 	struct identity opened[AHEAD_OPENED];
+	uint64_t seen_count; /* ever; the last AHEAD_SEEN are here */
+	struct seen {
+		uint64_t ino, ns;
+	} seen[AHEAD_SEEN];
 	struct sweep *operands;
 	uint64_t unlisted; /* directory of the last question in a place nobody listed */
 	unsigned unlisted_run;
@@ -283,5 +288,13 @@ bool opened_has(struct ahead *ahead, const struct identity *identity);
 
 /* Descriptors may have come from anywhere: look again before the next answer. */
 void opened_forget(struct ahead *ahead);
+
+/* ---- ahead_seen.c ---- */
+
+/* The program sees INO as it is now, or was told an answer about it. */
+void seen_note(struct ahead *ahead, uint64_t ino);
+
+/* True if it may have seen INO at NS or later. */
+bool seen_since(const struct ahead *ahead, uint64_t ino, uint64_t ns);
 
 #endif

@@ -164,6 +164,8 @@ static bool answer_serve(struct ahead *ahead, const struct call *call, struct an
 	if (!answer_prepare(ahead, answer))
 		return false;
 	served = answers_servable(ahead, answer) && answer_yield(call, answer);
+	if (served)
+		seen_note(ahead, answer->statx.stx_ino);
 	answers_use(ahead, answer);
 	return served;
 }
@@ -289,21 +291,33 @@ void questions_named(struct ahead *ahead, int fd, const char *path)
 		outside_go_out();
 }
 
-bool questions_ask(struct ahead *ahead, const struct passage *passage)
+/* True when the question was answered, or made here to be timed. */
+static bool question_foreseen(struct ahead *ahead, const struct passage *passage, struct call *call)
 {
 	struct place *place = &ahead->place;
-	struct call call = {.op = passage->op};
 
-	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
-		return false;
-	call.flags |= AT_NO_AUTOMOUNT;
-	if (!place_find(ahead, &call, place))
+	call->flags |= AT_NO_AUTOMOUNT;
+	if (!place_find(ahead, call, place))
 		return false;
 	if (place->sweep && place->entry == SWEEP_NONE)
 		return false; /* a name that was not there when the directory was listed */
 	if (place->sweep)
-		return question_known(ahead, passage, &call, place);
+		return question_known(ahead, passage, call, place);
 	return question_plain(ahead, passage, place, false);
+}
+
+bool questions_ask(struct ahead *ahead, const struct passage *passage)
+{
+	struct call call = {.op = passage->op};
+
+	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
+		return false;
+	if (!question_foreseen(ahead, passage, &call))
+		*passage->value = passage_make(passage);
+	if (*passage->value == 0 && *passage->reason != REASON_ANSWERED)
+		seen_note(ahead, call.yield == YIELD_STAT ? call.stat->st_ino
+							  : ((struct statx *)call.data)->stx_ino);
+	return true;
 }
 
 void questions_read_link(struct ahead *ahead, const struct passage *passage)
