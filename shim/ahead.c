@@ -34,7 +34,7 @@ static mode_t descriptor_kind(int fd)
  * the thread for making one worker more, which it does while entries queue (Linux 6.18,
  * create_worker_cb by TWA_SIGNAL). So none may queue.
  */
-static void interruptions_settle(struct ahead *ahead)
+void interruptions_settle(struct ahead *ahead)
 {
 	answers_release(ahead, -1);
 	contents_settle(ahead, CONTENTS_SETTLE_MS);
@@ -281,6 +281,8 @@ bool ahead_before(const struct passage *passage)
 	}
 	if (passage_shares_memory(passage->op, regs))
 		outside_give_up();
+	if (ahead && outside_is_in())
+		outside_look(ahead);
 	if (streams_before(ahead, passage))
 		return true;
 	if (!ahead || !outside_is_in())

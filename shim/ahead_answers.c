@@ -2,6 +2,7 @@
 #include "ahead_private.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 
 #include "config.h"
@@ -79,6 +80,8 @@ void answer_arrived(uint64_t token, int result)
 	struct answer *answer = &ahead->answers[token];
 
 	ahead->flying--;
+	if (result == -ECANCELED)
+		flight_refuse(result);
 	trace_flight((unsigned)token, "statx", answer->asked_ns, clock_ns());
 	answer->result = result;
 	answer->young_ns = answer->asked_ns > ahead->last_reap_ns ? answer->asked_ns
@@ -221,7 +224,7 @@ static void step_aside(struct ahead *ahead)
 
 static bool question_hand_over(struct ahead *ahead, struct ring *ring)
 {
-	int taken = ring_flush(ring);
+	int taken = flight_hand_over(ring);
 
 	place_spelled_forget(ahead);
 	step_aside(ahead);
@@ -277,7 +280,7 @@ static unsigned window_fresh(const struct ahead *ahead)
 
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
-	struct ring *ring = flight_ring();
+	struct ring *ring = flight_open();
 	unsigned busy = ahead->flying < config.depth ? ahead->flying : config.depth;
 	unsigned window = window_fresh(ahead), ahead_now;
 	struct signals_held held;
@@ -300,7 +303,7 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
 		   int fd)
 {
-	struct ring *ring = flight_ring();
+	struct ring *ring = flight_open();
 	struct signals_held held;
 
 	signals_hold(&held);
@@ -369,6 +372,10 @@ bool answers_servable(struct ahead *ahead, const struct answer *answer)
 
 void answers_use(struct ahead *ahead, struct answer *answer)
 {
+	if (answer->result == -ECANCELED) { /* it was never asked: there was no worker to do it */
+		answer_waste(ahead, answer);
+		return;
+	}
 	governor_used(&ahead->stat, 1);
 	stats_ring(RING_STAT_USED);
 	answer_end(answer);

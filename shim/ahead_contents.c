@@ -54,6 +54,8 @@ void contents_done(uint64_t token, int result)
 
 	if (part == FLIGHT_OPENED && result == -EPERM)
 		ahead->no_noatime = true;
+	if (part == FLIGHT_OPENED && result == -ECANCELED)
+		flight_refuse(result);
 	if (part != FLIGHT_CLOSED)
 		return;
 	ahead->fetch_slots &= ~(UINT32_C(1) << slot);
@@ -215,7 +217,7 @@ static void fetch_queue(struct ahead *ahead, struct ring *ring, struct sweep *sw
 /* Chains the kernel did not take whole will never complete. */
 static void chains_submit(struct ahead *ahead, struct ring *ring, const struct chains *chains)
 {
-	int taken = chains->count ? ring_flush(ring) : 0;
+	int taken = chains->count ? flight_hand_over(ring) : 0;
 
 	place_spelled_forget(ahead);
 	for (unsigned i = taken > 0 ? (unsigned)taken / CHAIN : 0; i < chains->count; i++) {
@@ -233,12 +235,12 @@ static uint32_t fetch_window(const struct ahead *ahead)
 
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
-	struct ring *ring = flight_ring();
+	struct ring *ring = flight_open();
 	struct chains chains = {.count = 0};
 	uint32_t window = fetch_window(ahead);
 	struct signals_held held;
 
-	if (!ring)
+	if (!ring || !flight_has_slots())
 		return;
 	if (!ahead->scratch)
 		ahead->scratch = process_map_private(FETCH_BYTES);

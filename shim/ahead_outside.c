@@ -257,9 +257,12 @@ static bool root_make(void)
 /* The ring, which other modules may have made. */
 static bool ring_make(void)
 {
+	uint64_t stat_ns = outside.stat.cost_ns, contents_ns = outside.contents.cost_ns;
+
 	flight_receive(FLIGHT_ANSWER, answer_arrived);
 	flight_receive(FLIGHT_CONTENTS, contents_done);
-	return flight_begin() && ring_knows(OPCODE_STATX);
+	return flight_begin(stat_ns > contents_ns ? stat_ns : contents_ns) &&
+	       ring_knows(OPCODE_STATX);
 }
 
 static void go_in(void)
@@ -309,6 +312,18 @@ void outside_give_up(void)
 	outside.given_up = true;
 	if (outside.in)
 		outside_go_out();
+}
+
+void outside_look(struct ahead *ahead)
+{
+	struct signals_held held;
+
+	if (!flight_refused() || !process_owns_memory())
+		return;
+	thread_enter(&held);
+	interruptions_settle(ahead);
+	thread_leave(&held);
+	outside_give_up();
 }
 
 static bool outside_stat(const struct passage *passage)

@@ -134,6 +134,9 @@ bool outside_before(const struct passage *passage);
 void outside_go_out(void);
 void outside_give_up(void);
 
+/* Gives up, once nothing is in flight, where something the ring needs was refused. */
+void outside_look(struct ahead *ahead);
+
 /* True if OP is wanted at the moment. */
 bool outside_needs(enum op op);
 
@@ -150,6 +153,11 @@ bool read_awaited(const struct passage *passage);
 /* What is known of the awaited read's file. */
 bool read_fetched(void);
 uint64_t read_open_ns(void);
+
+/* ---- ahead.c ---- */
+
+/* Waits until nothing is in flight. */
+void interruptions_settle(struct ahead *ahead);
 
 /* ---- ahead_streams.c ---- */
 

@@ -130,7 +130,7 @@ static bool root_make(void)
 	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
 		root->proc_device = proc.device;
 	flight_receive(FLIGHT_COMMAND, command_done);
-	return flight_begin() && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
+	return flight_begin(command_cost_ns()) && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
 }
 
 static void go_in(void)
@@ -346,6 +346,8 @@ bool behind_before(const struct passage *passage)
 		unheeded(behind);
 		return false;
 	}
+	if (flight_refused())
+		outside.given_up = true;
 	thread_enter(&held);
 	queue_make_room(behind);
 	if (!gathers(passage->op))

@@ -13,6 +13,7 @@
 
 #include "ahead.h"
 #include "directory.h"
+#include "flight.h"
 #include "process.h"
 #include "sys.h"
 
@@ -254,6 +255,8 @@ static enum reason removal_proof(struct behind *behind, const struct spot *spot,
 
 	if (behind->failed)
 		return REASON_FAILED;
+	if (!flight_open())
+		return REASON_NO_RING;
 	if (!dir || dir->ground != GROUND_EMPTYING)
 		return REASON_SHARED;
 	if (directory && !dir_emptied(child))

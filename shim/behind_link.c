@@ -11,6 +11,7 @@
 
 #include "ahead.h"
 #include "clock.h"
+#include "flight.h"
 #include "sys.h"
 
 enum {
@@ -65,6 +66,8 @@ static enum reason target_proof(struct behind *behind, const struct spot *spot)
 		return REASON_SHARED;
 	if (behind->failed)
 		return REASON_FAILED;
+	if (!flight_open())
+		return REASON_NO_RING;
 	reason = name_proof(spot->dir, spot->name);
 	if (reason == REASON_NONE && !space_left(behind, spot->dir))
 		reason = REASON_SPACE;

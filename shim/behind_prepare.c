@@ -68,6 +68,6 @@ unsigned prepare_names(struct behind *behind, struct ring *ring, const struct co
 		if (lookup_call(behind, first, now, &call) &&
 		    flight_queue(ring, &call, FLIGHT_COMMAND, token))
 			asked++;
-	taken = asked ? ring_flush(ring) : 0;
+	taken = asked ? flight_hand_over(ring) : 0;
 	return taken > 0 ? (unsigned)taken : 0;
 }

@@ -192,8 +192,10 @@ static bool result_is_refusal(int result)
 }
 
 /* Whatever it found: the command will say. */
-static void lookup_done(struct behind *behind, struct dir *dir)
+static void lookup_done(struct behind *behind, struct dir *dir, int result)
 {
+	if (result == -ECANCELED)
+		flight_refuse(result);
 	behind->flying--;
 	if (--dir->preparing == 0)
 		behind->ready = true;
@@ -236,6 +238,18 @@ static uint64_t dir_token(const struct behind *behind, const struct dir *dir, un
 	return kind + (uint64_t)(dir - behind->dirs);
 }
 
+/*
+ * What is cancelled though its chain was not broken had no worker. It is made by hand before anything
+ * behind it: the rest of its chain waits for a guard, which the kernel's attempts to make one have
+ * stopped (it signals this thread; Linux 6.18).
+ */
+static void command_told(struct behind *behind, struct command *command, int result)
+{
+	if (result == -ECANCELED && ring_tells_of_guards(flight_ring()))
+		flight_refuse(result);
+	command_landed(behind, command, result);
+}
+
 void command_done(uint64_t token, int result)
 {
 	struct behind *behind = behind_root();
@@ -243,9 +257,9 @@ void command_done(uint64_t token, int result)
 	if (token >= TOKEN_GUARD)
 		chain_broken(behind, &behind->dirs[token - TOKEN_GUARD], result > 0);
 	else if (token >= TOKEN_LOOKUP)
-		lookup_done(behind, &behind->dirs[token - TOKEN_LOOKUP]);
+		lookup_done(behind, &behind->dirs[token - TOKEN_LOOKUP], result);
 	else
-		command_landed(behind, &behind->commands[token], result);
+		command_told(behind, &behind->commands[token], result);
 }
 
 /* ---- submission ---- */
@@ -350,7 +364,7 @@ static int chain_fly_out(const struct behind *behind, struct ring *ring, const s
 		if (call.hard_linked)
 			flight_queue_guard(ring, FLIGHT_COMMAND, dir_token(behind, dir, TOKEN_GUARD));
 	}
-	taken = ring_flush(ring);
+	taken = flight_hand_over(ring);
 	return taken > 0 ? (taken + 1) / 2 : taken;
 }
 
@@ -421,6 +435,7 @@ void queue_turn(struct behind *behind)
 
 	if (ring && behind->flying)
 		flight_reap(ring);
+	ring = flight_open();
 	if (behind->gathering && gathered_enough(behind))
 		queue_gathered(behind);
 	if (!behind->ready)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "opcodes.h"
 #include "sys.h"
 #include "table.h"
 
@@ -139,6 +140,8 @@ static const char *file_variable(const char *name, char *path)
 /* Lower-case names of opcodes, as in IORING_OP_*; -1 for a name that is none. */
 static int opcode_named(const char *name, size_t length)
 {
+	if (length == strlen("nop") && !strncmp(name, "nop", length))
+		return OPCODE_NOP; /* no operation's */
 	for (enum op op = 0; op < OP_COUNT; op++) {
 		const char *known = table_opcode_name(op);
 		size_t i = 0;

@@ -191,6 +191,8 @@ static enum reason call_run(const struct call *call, enum outcome *outcome, long
 		reason = REASON_LIMIT;
 	if (reason == REASON_NONE)
 		reason = call_submit(call, ring, &result);
+	if (reason == REASON_NO_RING)
+		thread_give_up_ring();
 	if (reason == REASON_INTERRUPTED && result < 0) {
 		*value = result;
 		*outcome = OUTCOME_ERROR;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "flight.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "config.h"
+#include "process.h"
 #include "stats.h"
 #include "thread.h"
 
@@ -11,7 +13,14 @@ enum {
 	KIND_SHIFT = 56,
 };
 
+#define FORCED_PATIENCE_NS UINT64_C(1000000000)
+
 static ring_done *receivers[FLIGHT_KINDS];
+
+/* Ordinary memory, so that children inherit it. */
+static bool refused;
+static bool slotless;
+static unsigned vain; /* times in a row that the kernel took nothing */
 
 struct ring *flight_ring(void)
 {
@@ -20,17 +29,68 @@ struct ring *flight_ring(void)
 		       : NULL;
 }
 
-bool flight_begin(void)
+void flight_refuse(int err)
 {
+	refused = true;
+	stats_ring_error(err);
+}
+
+bool flight_refused(void)
+{
+	if (!refused && process_memory_refused())
+		flight_refuse(-ENOMEM);
+	return refused;
+}
+
+/* True if there is a worker by now, or in PATIENCE_NS. */
+static bool worker_came(struct ring *ring, uint64_t patience_ns)
+{
+	int came = ring_worker(ring, patience_ns);
+
+	if (came < 0)
+		flight_refuse(came);
+	return came > 0;
+}
+
+bool flight_begin(uint64_t cost_ns)
+{
+	struct ring *ring = flight_ring();
 	int why = 0;
 
-	if (flight_ring())
-		return true;
-	if (thread_ring(&why))
-		ring_widen(thread_self.ring, config.depth, FLIGHT_SLOTS_ALL);
+	if (flight_refused() || ring)
+		return !refused;
+	ring = thread_ring(&why);
 	if (why)
 		stats_ring_error(why);
-	return flight_ring() != NULL;
+	if (!ring)
+		return false;
+	vain = 0;
+	slotless = ring_widen(ring, config.depth, FLIGHT_SLOTS_ALL) < 0;
+	worker_came(ring, config.force ? FORCED_PATIENCE_NS : cost_ns);
+	return !refused;
+}
+
+struct ring *flight_open(void)
+{
+	struct ring *ring = flight_refused() ? NULL : flight_ring();
+
+	return ring && worker_came(ring, 0) ? ring : NULL;
+}
+
+bool flight_has_slots(void)
+{
+	return !slotless;
+}
+
+int flight_hand_over(struct ring *ring)
+{
+	int taken = ring_flush(ring);
+	bool passes = taken == -EAGAIN || taken == -EBUSY || taken == -EINTR || taken == -ENOMEM;
+
+	vain = taken < 0 ? vain + 1 : 0;
+	if (taken < 0 && (!passes || vain >= RING_VAIN_MOST))
+		flight_refuse(taken);
+	return taken;
 }
 
 void flight_receive(enum flight kind, ring_done *done)

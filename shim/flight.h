@@ -29,11 +29,29 @@ enum flight {
 #define FLIGHT_SLOT_GUARD (FLIGHT_SLOTS + 1)
 #define FLIGHT_SLOTS_ALL (FLIGHT_SLOTS + 2)
 
-/* Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none. */
-bool flight_begin(void);
+/*
+ * Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none, or it was
+ * given up. For its first worker it waits as long as one plain call takes, COST_NS, and no longer: who
+ * is refused one (RLIMIT_NPROC) is told so by the kernel after 48 ms, or never.
+ */
+bool flight_begin(uint64_t cost_ns);
 
-/* The ring, or null. */
+/* The ring, to wait for what is in flight and pick it up; or null. */
 struct ring *flight_ring(void);
+
+/* The ring, to hand something over; null also until its first worker has come, and once it was given up. */
+struct ring *flight_open(void);
+
+/* True if there are direct descriptors. */
+bool flight_has_slots(void);
+
+/*
+ * Something the ring needs was refused, with the negative ERR: nothing is handed over any more, in this
+ * process and what it forks. Who has something in flight waits for it, and makes plain calls from then
+ * on.
+ */
+void flight_refuse(int err);
+bool flight_refused(void);
 
 /* DONE is called with the token of every completion of its kind. */
 void flight_receive(enum flight kind, ring_done *done);
@@ -56,6 +74,12 @@ void flight_queue_file(struct ring *ring, const struct call *file, enum flight k
 
 /* As ring_queue_guard, with the slot for it. */
 bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token);
+
+/*
+ * As ring_flush. A kernel that takes nothing several times in a row, or says that it never will, has
+ * refused.
+ */
+int flight_hand_over(struct ring *ring);
 
 /* Picks up what has arrived; makes no system call. */
 void flight_reap(struct ring *ring);

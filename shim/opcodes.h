@@ -9,6 +9,7 @@
 
 enum opcode {
 	OPCODE_NONE = -1,
+	OPCODE_NOP = 0,
 	OPCODE_READV = 1,
 	OPCODE_WRITEV = 2,
 	OPCODE_FSYNC = 3,

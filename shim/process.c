@@ -29,6 +29,19 @@ void process_wake(void)
 	awake = true;
 }
 
+static bool memory_refused;
+
+static void *map_refused(void)
+{
+	__atomic_store_n(&memory_refused, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+bool process_memory_refused(void)
+{
+	return __atomic_load_n(&memory_refused, __ATOMIC_RELAXED);
+}
+
 static void *map_advised(size_t size, int advice)
 {
 #ifdef __SANITIZE_THREAD__ /* it would take new memory at an old address for the old */
@@ -40,7 +53,7 @@ static void *map_advised(size_t size, int advice)
 #endif
 
 	if (memory < 0 && memory > -4096)
-		return NULL;
+		return map_refused();
 	if (sys(SYS_madvise, memory, size, advice) != 0) {
 		sys(SYS_munmap, memory, size);
 		return NULL;
@@ -55,12 +68,12 @@ void *process_map_wiped(size_t size)
 
 void *process_map_private(size_t size)
 {
-	return map_advised(size, MADV_DONTFORK);
+	return process_memory_refused() ? NULL : map_advised(size, MADV_DONTFORK);
 }
 
 void *process_map_copied(size_t size)
 {
-	return map_advised(size, MADV_NORMAL);
+	return process_memory_refused() ? NULL : map_advised(size, MADV_NORMAL);
 }
 
 void process_unmap(void *memory, size_t size)

@@ -26,6 +26,12 @@ void *process_map_private(size_t size);
 
 /* Ordinary memory, which a forked child has a copy of. */
 void *process_map_copied(size_t size);
+
+/*
+ * True once memory was refused (RLIMIT_AS, overcommitment): what is left is the program's, so the last
+ * two ask for none any more.
+ */
+bool process_memory_refused(void);
 void process_unmap(void *memory, size_t size);
 
 /*

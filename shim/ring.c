@@ -18,6 +18,7 @@ static const struct __kernel_timespec wait_slice = {.tv_nsec = 50 * 1000 * 1000}
 static uint64_t opcodes_known;
 static bool opcodes_asked;
 static bool ceded;
+
 /* Counts the threads of this process between ring_begin and ring_finish. */
 static bool ring_begin(void)
 {
@@ -61,6 +62,12 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 		return err;
 	}
 	opcodes_ask(ring);
+	err = ring_worker_ask(ring);
+	if (err) {
+		ring_teardown(ring);
+		process_unmap(ring, sizeof(*ring));
+		return err;
+	}
 	stats_ring(RING_STAT_RINGS);
 	ring->magic = RING_MAGIC;
 	*made = ring;
@@ -160,7 +167,7 @@ static bool completion_find(struct ring *ring, uint64_t sequence, int *result)
 		found = cqe->user_data == sequence;
 		if (found)
 			*result = cqe->res;
-		else
+		else if (!ring_worker_note(ring, cqe->user_data, cqe->res))
 			stats_ring(RING_STAT_STALE);
 		io_uring_smp_store_release(cq->khead, ++head);
 	}
@@ -184,7 +191,7 @@ static void entry_cancel(struct ring *ring, uint64_t sequence)
 }
 
 /* When the ring cannot even be waited on (a filter came): workers still post to memory. */
-static void wait_blindly(void)
+void ring_wait_blindly(void)
 {
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 
@@ -211,13 +218,20 @@ static signal_bits entry_wait(struct ring *ring, uint64_t sequence,
 			if (due)
 				entry_cancel(ring, sequence);
 		} else if (err < 0 && err != -EINTR) {
-			wait_blindly();
+			ring_wait_blindly();
 		}
 	}
 	return due;
 }
 
-static enum reason submit_failed(int err)
+/* It does nothing any more, for ERR: to be given up. */
+static enum reason ring_lost(int err)
+{
+	stats_ring_error(err);
+	return REASON_NO_RING;
+}
+
+static enum reason submit_failed(struct ring *ring, int err)
 {
 	switch (err) {
 	case -EAGAIN:
@@ -225,12 +239,13 @@ static enum reason submit_failed(int err)
 	case -ENOMEM:
 	case -EINTR:
 	case -ETIME:
-		return REASON_RING_BUSY;
+		return ++ring->vain < RING_VAIN_MOST ? REASON_RING_BUSY : ring_lost(err);
 	case -EPERM:
 	case -EACCES:
 	case -EBADF:
 	case -EOPNOTSUPP:
-		return REASON_NO_RING;
+	case -ENOSYS:
+		return ring_lost(err);
 	default:
 		/* EINVAL, EEXIST: another task's ring, so this is a borrowed address space, and
 		 * what was learned here of its signal handlers is not the lender's. */
@@ -247,7 +262,7 @@ static void poller_settle(const struct ring *ring)
 {
 	enum { SURE = 2 };
 
-	for (int asleep = 0; asleep < SURE && !entry_taken(ring); wait_blindly())
+	for (int asleep = 0; asleep < SURE && !entry_taken(ring); ring_wait_blindly())
 		asleep += (io_uring_smp_load_acquire(ring->uring.sq.kflags) &
 			   IORING_SQ_NEED_WAKEUP) != 0;
 }
@@ -263,11 +278,12 @@ static enum reason entry_submit(struct ring *ring, const struct signals_held *he
 	if (ring->uring.flags & IORING_SETUP_SQPOLL)
 		poller_settle(ring);
 	if (entry_taken(ring)) {
+		ring->vain = 0;
 		stats_ring(RING_STAT_SUBMITTED);
 		return REASON_NONE;
 	}
 	ring_take_back(ring);
-	return submit_failed(err);
+	return submit_failed(ring, err);
 }
 
 static enum reason run_held(struct ring *ring, const struct call *call,
@@ -290,7 +306,8 @@ static enum reason run_held(struct ring *ring, const struct call *call,
 		*result = signals_interrupt(due) ? -EINTR : 0;
 		return REASON_INTERRUPTED;
 	}
-	return REASON_NONE;
+	/* Nobody asked for that: there is no worker. */
+	return *result == -ECANCELED ? ring_lost(-ECANCELED) : REASON_NONE;
 }
 
 enum reason ring_run(struct ring *ring, const struct call *call, int *result)
@@ -318,7 +335,7 @@ void ring_cede(struct ring *own)
 
 	__atomic_store_n(&ceded, true, __ATOMIC_SEQ_CST);
 	for (int i = 0; busy && i < PATIENCE_MS && __atomic_load_n(busy, __ATOMIC_SEQ_CST); i++)
-		wait_blindly();
+		ring_wait_blindly();
 	if (!own)
 		return;
 	ring_teardown(own);

@@ -26,6 +26,14 @@ struct statx;
  */
 int ring_open(struct ring **ring, unsigned entries, unsigned sqpoll_ms);
 
+/*
+ * Whether the kernel makes worker threads for RING, for the first of which ring_open has asked. 1: it
+ * has come. 0: it has not yet, in PATIENCE_NS either (which is not waited on kernels that cannot, before
+ * Linux 5.11). Else the negative errno with which it was refused, -ECANCELED. Until it has come nothing
+ * else may be queued.
+ */
+int ring_worker(struct ring *ring, uint64_t patience_ns);
+
 /* Ends it and frees it. Its workers leave within some 20 ms. */
 void ring_close(struct ring *ring);
 
@@ -40,7 +48,7 @@ const struct statx *ring_statx(const struct ring *ring);
 
 /*
  * Runs CALL and waits for it. REASON_NONE: it ran, and *RESULT is the kernel's. Anything
- * else: nothing was done. With REASON_INTERRUPTED, *RESULT is -EINTR where a plain call would
+ * else: nothing was done. REASON_NO_RING: nor will RING do anything from now on. With REASON_INTERRUPTED, *RESULT is -EINTR where a plain call would
  * have ended so, 0 where it would have been restarted.
  */
 enum reason ring_run(struct ring *ring, const struct call *call, int *result);
@@ -66,6 +74,7 @@ int ring_widen(struct ring *ring, unsigned workers, unsigned slots);
  */
 bool ring_guard(struct ring *ring, unsigned slot);
 bool ring_queue_guard(struct ring *ring, uint64_t token);
+bool ring_tells_of_guards(const struct ring *ring); /* by the token */
 
 /* Entries that still fit. */
 unsigned ring_room(const struct ring *ring);
@@ -84,6 +93,9 @@ void ring_reap(struct ring *ring, ring_done *done);
 
 /* True if there is something to reap. Changes nothing, so it may be asked anywhere. */
 bool ring_has_done(const struct ring *ring);
+
+/* So many times in a row the kernel may be too busy before the ring is given up. */
+#define RING_VAIN_MOST 8
 
 /* Waits until another completion is there, or COUNT are, at most SLICE_MS. */
 void ring_await(struct ring *ring, unsigned slice_ms);

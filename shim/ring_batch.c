@@ -4,6 +4,9 @@
  */
 
 #include "ring_private.h"
+
+#include <errno.h>
+
 #include "stats.h"
 
 enum {
@@ -78,7 +81,7 @@ void ring_reap(struct ring *ring, ring_done *done)
 		int result = cqe->res;
 
 		io_uring_smp_store_release(cq->khead, ++head);
-		if (token & RING_TOKEN)
+		if (!ring_worker_note(ring, token, result) && token & RING_TOKEN)
 			done(token & ~RING_TOKEN, result);
 	}
 }
@@ -100,7 +103,10 @@ void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms)
 	const struct __kernel_timespec slice = {.tv_sec = slice_ms / 1000,
 						.tv_nsec = slice_ms % 1000 * 1000000LL};
 
-	ring_enter(ring, 0, count, &slice);
+	int err = ring_enter(ring, 0, count, &slice);
+
+	if (err < 0 && err != -ETIME && err != -EINTR)
+		ring_wait_blindly(); /* workers post to memory all the same */
 }
 
 bool ring_is_at(const struct ring *ring, uintptr_t address)

@@ -40,8 +40,9 @@ bool ring_guard(struct ring *ring, unsigned slot)
 	struct io_uring_files_update update = {.offset = slot};
 	int fd;
 
-	if (ring->guard_slot)
-		return true;
+	if (ring->guard_slot || ring->guard_refused)
+		return ring->guard_slot != 0;
+	ring->guard_refused = true;
 	fd = (int)sys(SYS_openat, AT_FDCWD, "/dev/zero", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -53,13 +54,18 @@ bool ring_guard(struct ring *ring, unsigned slot)
 	return ring->guard_slot != 0;
 }
 
+bool ring_tells_of_guards(const struct ring *ring)
+{
+	return ring->uring.features & IORING_FEAT_CQE_SKIP;
+}
+
 /*
  * Of a chain that ends with an entry of IOSQE_CQE_SKIP_SUCCESS the kernel tells only that entry
  * (REQ_F_SKIP_LINK_CQES); where there is no such flag it tells of all the others.
  */
 bool ring_queue_guard(struct ring *ring, uint64_t token)
 {
-	bool skips = ring->uring.features & IORING_FEAT_CQE_SKIP;
+	bool skips = ring_tells_of_guards(ring);
 	struct call call = {.opcode = OPCODE_READ,
 			    .slot = ring->guard_slot,
 			    .data = zeros,

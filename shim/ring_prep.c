@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring_private.h"
 
+_Static_assert((int)OPCODE_NOP == (int)IORING_OP_NOP, "opcodes.h");
 _Static_assert((int)OPCODE_READV == (int)IORING_OP_READV, "opcodes.h");
 _Static_assert((int)OPCODE_ASYNC_CANCEL == (int)IORING_OP_ASYNC_CANCEL, "opcodes.h");
 _Static_assert((int)OPCODE_STATX == (int)IORING_OP_STATX, "opcodes.h");
@@ -106,6 +107,7 @@ static void prep_opcode(struct io_uring_sqe *sqe, struct ring *ring, const struc
 		io_uring_prep_cancel64(sqe, call->offset, 0);
 		break;
 	case OPCODE_NONE:
+	case OPCODE_NOP:
 	case OPCODE_COUNT:
 		io_uring_prep_nop(sqe);
 		break;

@@ -2,7 +2,7 @@
  *
  * ring_private: what the files of the ring module share: ring_setup.c makes one, ring_prep.c turns
  * calls into entries, ring.c runs one and waits, ring_batch.c has many in flight, ring_guard.c ends
- * their chains.
+ * their chains, ring_worker.c finds out whether there is anybody to run them.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H
@@ -32,6 +32,9 @@ struct ring {
 	int high_fd;         /* descriptor kept before Linux 6.3, or -1 */
 	void *memory;        /* NO_MMAP: ours; null where liburing mapped the kernel's */
 	size_t memory_size;
+	int worker;          /* as ring_worker says */
+	unsigned vain;       /* calls in a row that the kernel was too busy to take */
+	bool guard_refused;  /* there is none to be had */
 	unsigned guard_slot; /* of what ring_queue_guard reads, + 1; or 0 */
 	struct statx statx;
 };
@@ -55,6 +58,19 @@ long ring_register(const struct ring *ring, unsigned what, void *argument, unsig
 /* io_uring_enter(2): hands over SUBMIT entries and waits for LEAST completions, within SLICE. */
 int ring_enter(struct ring *ring, unsigned submit, unsigned least,
 	       const struct __kernel_timespec *slice);
+
+/* ---- ring_worker.c ---- */
+
+/* Asks for RING's first worker. 0 or a negative errno. */
+int ring_worker_ask(struct ring *ring);
+
+/* True if the completion with USER_DATA is about that; notes its RESULT. */
+bool ring_worker_note(struct ring *ring, uint64_t user_data, int result);
+
+/* ---- ring.c ---- */
+
+/* A moment, where the ring cannot be waited on. */
+void ring_wait_blindly(void);
 
 /* Makes queued entries visible to the kernel; takes back what it did not take. */
 void ring_publish(struct ring *ring);

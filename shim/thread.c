@@ -7,6 +7,8 @@
 
 #include "config.h"
 
+#define WORKER_PATIENCE_NS UINT64_C(1000000000)
+
 __thread struct thread thread_self;
 
 void thread_enter(struct signals_held *held)
@@ -69,10 +71,25 @@ static void thread_note_death(void)
 		pthread_setspecific(death_key, (void *)(uintptr_t)VISITS);
 }
 
+/* In ring mode every call is waited for; the others see for themselves that there are workers. */
+static int worker_await(struct ring *ring)
+{
+	int came = config.mode == MODE_RING ? ring_worker(ring, WORKER_PATIENCE_NS) : 1;
+
+	if (came > 0)
+		return 0;
+	ring_close(ring);
+	return came ? came : -EAGAIN;
+}
+
 static int thread_ring_make(struct thread *thread)
 {
 	int err = ring_open(&thread->ring, config.ring_entries, config.sqpoll_ms);
 
+	if (!err)
+		err = worker_await(thread->ring);
+	if (err)
+		thread->ring = NULL;
 	if (err == -EXDEV) /* a borrowed address space: the lender's state stays as it is */
 		return err;
 	thread->stage = err ? THREAD_PLAIN : THREAD_RING;

@@ -197,8 +197,8 @@ static bool group_before(const struct passage *passage)
 	count = candidates_find(root, (int)passage->regs->arg[0]);
 	if (!count)
 		return false;
-	given_up = !flight_begin() || !ring_knows(OPCODE_FSYNC);
-	runs = !given_up;
+	given_up = !flight_begin(pay.cost_ns) || !ring_knows(OPCODE_FSYNC);
+	runs = !given_up && flight_open();
 	if (runs)
 		group_run(root, passage, count);
 	patience = PATIENCE_FIRST;
@@ -216,7 +216,7 @@ static bool sync_grouped(const struct passage *passage)
 	struct shape shape;
 	bool done;
 
-	if (!pay_in(&pay) || pay_asks(&pay) || !next_ready() || !process_owns_memory() ||
+	if (!pay_in(&pay) || pay_asks(&pay) || flight_refused() || !next_ready() || !process_owns_memory() ||
 	    !shape_read(fd, &shape) || shape.identity.device != pay.device)
 		return false;
 	next_note(fd, &shape);

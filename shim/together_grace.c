@@ -8,6 +8,7 @@
  */
 #include "together_private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include "clock.h"
@@ -24,7 +25,8 @@ static struct together *waiting;
 
 static void grace_came(uint64_t token, int result)
 {
-	(void)result;
+	if (token == FLIGHT_OPENED && result == -ECANCELED)
+		flight_refuse(result);
 	if (token != FLIGHT_READ)
 		return;
 	waiting->grace_awaited = false;
@@ -37,7 +39,7 @@ static void grace_came(uint64_t token, int result)
  */
 static void grace_await(struct together *together)
 {
-	struct ring *ring = flight_begin() ? flight_ring() : NULL;
+	struct ring *ring = flight_begin(together->pay->cost_ns) ? flight_open() : NULL;
 	const struct call file = {
 		.fd = AT_FDCWD,
 		.path = "/proc/locks",
@@ -48,12 +50,12 @@ static void grace_await(struct together *together)
 		.by_worker = true,
 	};
 
-	if (!ring || ring_room(ring) < FLIGHT_PARTS)
+	if (!ring || !flight_has_slots() || ring_room(ring) < FLIGHT_PARTS)
 		return;
 	waiting = together;
 	flight_receive(FLIGHT_GRACE, grace_came);
 	flight_queue_file(ring, &file, FLIGHT_GRACE, 0);
-	together->grace_awaited = ring_flush(ring) > FLIGHT_READ;
+	together->grace_awaited = flight_hand_over(ring) > FLIGHT_READ;
 }
 
 static bool lasts(const struct together *together)

@@ -88,6 +88,8 @@ static void group_landed(uint64_t token, int result)
 	flying->flying--;
 	if (token % STEPS != STEP_SYNC)
 		return;
+	if (result == -ECANCELED)
+		flight_refuse(result);
 	if (place == OWN_PLACE) {
 		flying->own_result = result;
 		return;
@@ -99,7 +101,7 @@ static void group_landed(uint64_t token, int result)
 /* Hands over what is queued: of the oldest entries, so many as the kernel takes. */
 static void group_flush(struct together *together, struct ring *ring)
 {
-	int taken = together->queued ? ring_flush(ring) : 0;
+	int taken = together->queued ? flight_hand_over(ring) : 0;
 
 	together->flying += taken > 0 ? (unsigned)taken : 0;
 	together->queued = 0;

@@ -42,6 +42,8 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+#define ONE_SECOND_NS UINT64_C(1000000000)
+
 static void mask_get(signal_bits *mask)
 {
 	NEED(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, mask, sizeof(*mask)) == 0);
@@ -592,22 +594,46 @@ static void ceded(void)
 	ring_close(ring);
 }
 
+static void no_more_processes(void)
+{
+	struct rlimit none = {0, 0};
+
+	if (getuid() == 0)
+		NEED(setgid(65534) == 0 && setuid(65534) == 0);
+	NEED(setrlimit(RLIMIT_NPROC, &none) == 0);
+}
+
 /* The kernel has no room for a worker: the entry comes back, and nothing was done. */
 static int no_worker_as_user(void *argument)
 {
-	struct rlimit none = {0, 0};
 	struct call make = call_mkdir("a");
 	struct ring *ring;
 	int result = 7;
 
 	(void)argument;
-	if (getuid() == 0)
-		NEED(setgid(65534) == 0 && setuid(65534) == 0);
-	NEED(setrlimit(RLIMIT_NPROC, &none) == 0);
+	no_more_processes();
 	ring = ring_needed(4);
-	CHECK_EQ(ring_run(ring, &make, &result), REASON_NONE);
-	CHECK_EQ(result, -ECANCELED);
+	CHECK_EQ(ring_worker(ring, 0), 0);
+	if (ring_worker(ring, ONE_SECOND_NS) != 0) { /* else it tries for ever */
+		CHECK_EQ(ring_worker(ring, 0), -ECANCELED);
+		CHECK_EQ(ring_run(ring, &make, &result), REASON_NO_RING);
+	}
 	CHECK(!exists("a"));
+	return checks_failed != 0;
+}
+
+static int no_worker_for_ring_mode(void *argument)
+{
+	int why = 0;
+
+	(void)argument;
+	no_more_processes();
+	config.mode = MODE_RING;
+	config.ring_entries = 4;
+	CHECK(!thread_ring(&why));
+	CHECK(why == -ECANCELED || why == -EAGAIN);
+	CHECK(!thread_ring(&why)); /* nor is it asked again */
+	CHECK_EQ(why, 0);
 	return checks_failed != 0;
 }
 
@@ -616,6 +642,35 @@ static void no_worker(void)
 	ring_close(ring_needed(1));
 	scratch();
 	CHECK_EQ(in_child(no_worker_as_user, NULL), 0);
+	CHECK_EQ(in_child(no_worker_for_ring_mode, NULL), 0);
+}
+
+/* Asked for when the ring is made, it comes by itself, and what is done later finds it there. */
+static void first_worker(void)
+{
+	struct ring *ring = ring_needed(4);
+	struct call make = call_mkdir("a");
+	int result = 7;
+
+	scratch();
+	CHECK_EQ(ring_worker(ring, ONE_SECOND_NS), 1);
+	CHECK_EQ(ring_worker(ring, 0), 1);
+	CHECK(!ring_has_done(ring));
+	CHECK_EQ(ring_run(ring, &make, &result), REASON_NONE);
+	CHECK_EQ(result, 0);
+	ring_close(ring);
+}
+
+/* Where it cannot be asked for there is nothing to wait for. */
+static void worker_not_asked(void)
+{
+	struct ring *ring;
+
+	config.without = UINT64_C(1) << OPCODE_NOP;
+	ring = ring_needed(4);
+	CHECK_EQ(ring_worker(ring, 0), 1);
+	CHECK(!ring_has_done(ring));
+	ring_close(ring);
 }
 
 int main(int argc, char **argv)
@@ -641,6 +696,8 @@ int main(int argc, char **argv)
 	test("also where only we can tell who asks", borrowed_unchecked);
 	test("a fork's child and its parent each have a ring", forked);
 	test("C8: a ceded ring runs nothing", ceded);
-	test("RLIMIT_NPROC: without a worker, nothing was done", no_worker);
+	test("C10: at RLIMIT_NPROC nothing was done, and nothing will be", no_worker);
+	test("C10: a ring says when its first worker has come", first_worker);
+	test("C10: without NOP nobody is asked for one", worker_not_asked);
 	return tests_end();
 }

@@ -343,7 +343,7 @@ static struct together *storage_of(uint64_t ns)
 	timed(&pay, 2, ns);
 	root.pay = &pay;
 	config.ring_entries = config.depth = 8;
-	if (!flight_begin())
+	if (!flight_begin(1000 * MS))
 		skip("requires io_uring");
 	return &root;
 }

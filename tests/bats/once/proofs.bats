@@ -196,12 +196,23 @@ removed_early() {
 @test "C1: where the kernel can make no worker the calls are made by hand" {
     requires prlimit
     requires root # root's own are not counted
+    local case
     let_everybody_in
     AS=(as_user prlimit --nproc=1)
-    side plain plainly link_name_used
-    side shim forced link_name_used
-    same plain shim
-    grep -q '"deferred":' stats.d/stats
+    for case in link_name_used removes; do
+        side plain plainly "$case"
+        side shim forced "$case"
+        same plain shim
+        ! grep -q '"deferred":' stats.d/stats || fail "$case: deferred: $(cat stats.d/stats)"
+        rm stats.d/stats
+        # Were it not asked whether it can, what was acknowledged would come back, and lose nothing.
+        AS+=(env USHIM_WITHOUT=nop)
+        side shim forced "$case"
+        same plain shim
+        grep -q '"deferred":' stats.d/stats || fail "$case: not deferred: $(cat stats.d/stats)"
+        rm stats.d/stats
+        unset 'AS[-1]' 'AS[-1]'
+    done
 }
 
 @test "C6: what would fail after a late failure fails at its call" {
