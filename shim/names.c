@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include "path.h"
 #include "process.h"
 #include "sys.h"
 
@@ -191,9 +192,22 @@ static unsigned path_traits(const struct statx *statx, const struct call *call)
 	return traits ? traits : device_learn(device, fs_type_of_path(device, call));
 }
 
+/* openat2(2) has its flags in the program's memory; where they cannot be read it may be anything. */
+static bool open_may_write(const struct call *call)
+{
+	uint64_t flags = call->flags;
+
+	if (call->opcode == OPCODE_OPENAT2 && !program_read(call->data, &flags, sizeof(flags)))
+		return true;
+	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+}
+
 /*
  * Opening anything else than a regular file or a directory may wait for a peer (FIFO), act
- * (tape, tty) or depend on the calling thread (/proc/thread-self).
+ * (tape, tty) or depend on the calling thread (/proc/thread-self). And the ring opens without waiting
+ * first: where somebody has a lease on the file, that is told at once, and may have been downgraded by
+ * the time a worker comes to wait for it (fs/locks.c, __break_lease), which who opens to write must not
+ * meet.
  */
 static enum reason open_check(const struct call *call)
 {
@@ -206,6 +220,8 @@ static enum reason open_check(const struct call *call)
 		return REASON_NONE;
 	if (err || !(S_ISREG(statx.stx_mode) || S_ISDIR(statx.stx_mode)))
 		return REASON_TARGET;
+	if (S_ISREG(statx.stx_mode) && open_may_write(call))
+		return REASON_ARGUMENT;
 	return path_traits(&statx, call) & FS_PSEUDO ? REASON_TARGET : REASON_NONE;
 }
 

@@ -110,7 +110,9 @@ static void paths(void)
 	NEED(symlink("none", "to-none") == 0);
 	CHECK_EQ(guard_path("file", O_RDONLY), REASON_NONE);
 	CHECK_EQ(guard_path("dir", O_RDONLY), REASON_NONE);
-	CHECK_EQ(guard_path("to-file", O_RDWR), REASON_NONE);
+	CHECK_EQ(guard_path("to-file", O_RDONLY), REASON_NONE);
+	CHECK_EQ(guard_path("to-file", O_RDWR), REASON_ARGUMENT);
+	CHECK_EQ(guard_path("to-file", O_RDONLY | O_TRUNC), REASON_ARGUMENT);
 	CHECK_EQ(guard_path("to-file", O_RDWR | O_NOFOLLOW), REASON_TARGET);
 	CHECK_EQ(guard_path("fifo", O_RDONLY), REASON_TARGET);
 	CHECK_EQ(guard_path("to-fifo", O_RDONLY), REASON_TARGET);

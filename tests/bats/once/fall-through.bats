@@ -130,6 +130,19 @@ reason() {
     reason file strange-preads argument PREAD
 }
 
+@test "C10: opening a file that is there to write it, where somebody may have a lease, is the program's own call" {
+    requires uring
+    echo old >there
+    USHIM_MODE=ring LD_PRELOAD=$LIB touch there
+    USHIM_MODE=ring LD_PRELOAD=$LIB dd if=/dev/null of=there 2>/dev/null
+    [ "$(total '.key == "OPEN"' argument)" -eq 2 ] || fail "$(cat "$USHIM_STATS")"
+    : >"$USHIM_STATS"
+    USHIM_MODE=ring LD_PRELOAD=$LIB touch new
+    USHIM_MODE=ring LD_PRELOAD=$LIB cat there
+    [ "$(total '.key == "OPEN"' argument)" -eq 0 ] || fail "$(cat "$USHIM_STATS")"
+    [ "$(total '.key == "OPEN"' ring)" -ge 2 ] || fail "$(cat "$USHIM_STATS")"
+}
+
 @test "C10: pipes, sockets, terminals and the like are counted as no regular files" {
     reason file strange-preads target PREAD
 }
