@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "names.h"
+#include "pace.h"
 #include "process.h"
 #include "ring.h"
 #include "signals.h"
@@ -26,10 +27,10 @@ enum {
 	CHAIN = 3,              /* entries a file takes in the ring */
 	PROBE_EVERY = 64,       /* files: one is left cold, to see whether this still pays */
 	SETTLE_SLICE_MS = 20,
-	/* Where a lookup takes less on the average of late, it is made by hand; one that takes long
-	 * counts this much: two in a row, or every other one, are too many, one in ten is not. */
-	LOOKUP_SHORT_NS = 80 * 1000,
-	LOOKUP_COUNTS_NS = 200 * 1000,
+	/* Where a lookup takes less on the average of late, or half of what a file takes, it is made by
+	 * hand; one that takes long counts two and a half times that: two in a row, or every other one,
+	 * are too many, one in ten is not. */
+	LOOKUP_SHORT_NS = 80 * 1000, /* as of pace.h */
 	LOOKUP_WEIGHT = 4,      /* a new one counts one fourth */
 	TOKEN_SHIFT = 2,        /* of the slot; below it is enum flight_part */
 	TOKEN_PARTS = (1 << TOKEN_SHIFT) - 1,
@@ -125,10 +126,19 @@ static bool entry_fetchable(const struct ahead *ahead, const struct sweep_entry 
 	return entry->type == DT_REG && contents_type_known(ahead, entry);
 }
 
+static uint64_t lookup_short(const struct ahead *ahead)
+{
+	uint64_t least = pace_of(LOOKUP_SHORT_NS), half = ahead->contents.cost_ns / 2;
+
+	return half > least ? half : least;
+}
+
 void contents_looked_up(struct ahead *ahead, uint64_t ns)
 {
-	if (ns > LOOKUP_COUNTS_NS)
-		ns = LOOKUP_COUNTS_NS;
+	uint64_t most = lookup_short(ahead) / 2 * 5;
+
+	if (ns > most)
+		ns = most;
 	ahead->lookup_ns = (ahead->lookup_ns * (LOOKUP_WEIGHT - 1) + ns) / LOOKUP_WEIGHT;
 }
 
@@ -159,7 +169,7 @@ void contents_opened(struct ahead *ahead, uint64_t device, int fd)
  */
 static bool lookups_by_hand(const struct ahead *ahead)
 {
-	return ahead->lookup_local && ahead->lookup_ns < LOOKUP_SHORT_NS;
+	return ahead->lookup_local && ahead->lookup_ns < lookup_short(ahead);
 }
 
 /* The same is a question as the program would ask it, for those who decide about these. */
@@ -268,7 +278,7 @@ void contents_settle(struct ahead *ahead, unsigned most_ms)
 	answers_reap(ahead);
 	signals_hold(&held);
 	while (ring && ahead->fetching && clock_ns() < end && !signals_waiting(&held)) {
-		ring_await(ring, SETTLE_SLICE_MS);
+		ring_await_all(ring, ahead->fetching, SETTLE_SLICE_MS);
 		answers_reap(ahead);
 	}
 	signals_release(&held);

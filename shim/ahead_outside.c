@@ -15,6 +15,7 @@
 #include "listing.h"
 #include "names.h"
 #include "over/over.h"
+#include "pace.h"
 #include "process.h"
 #include "real.h"
 #include "ring.h"
@@ -248,6 +249,7 @@ static bool root_make(void)
 	root->listed.sweep = NULL;
 	root->stat = outside.stat;
 	root->contents = outside.contents;
+	root->stat.slow_ns = root->contents.slow_ns = pace_of(GOVERNOR_SLOW_NS);
 	root->opened_stale = true;
 	root->epoch++;
 	root->magic = AHEAD_MAGIC;
@@ -333,6 +335,7 @@ static bool outside_stat(const struct passage *passage)
 	if (!outside.stat_samples)
 		return false;
 	*passage->value = passage_time(passage, &ns);
+	outside.stat.slow_ns = pace_limit(GOVERNOR_SLOW_NS, ns);
 	governor_plain(&outside.stat, ns);
 	stat_sampling(outside.stat.slow ? outside.stat_samples : outside.stat_samples - 1);
 	return true;
@@ -399,7 +402,9 @@ static bool outside_read(const struct passage *passage)
 	if (!read_awaited(passage))
 		return false;
 	*passage->value = passage_time(passage, &ns);
-	governor_plain(&outside.contents, read_open_ns() + ns);
+	ns += read_open_ns();
+	outside.contents.slow_ns = pace_limit(GOVERNOR_SLOW_NS, ns);
+	governor_plain(&outside.contents, ns);
 	if (outside.contents.slow && !outside.open_samples)
 		open_sampling(1);
 	return true;

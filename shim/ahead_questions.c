@@ -136,7 +136,7 @@ static void batch_learn(struct ahead *ahead, const struct answer *answer, bool w
 {
 	uint64_t ns = clock_ns() - answer->asked_ns;
 
-	if (waited || ns < GOVERNOR_SLOW_NS)
+	if (waited || ns < ahead->stat.slow_ns)
 		governor_answer(&ahead->stat, ns);
 	if (ahead->habit->window < config.depth)
 		ahead->habit->window *= 2;
@@ -186,7 +186,7 @@ void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns)
 	uint64_t where = place_where(place);
 	uint32_t at;
 
-	if (ns < GOVERNOR_SLOW_NS)
+	if (ns < ahead->stat.slow_ns)
 		return;
 	ahead->unlisted_run = where == ahead->unlisted ? ahead->unlisted_run + 1 : 1;
 	ahead->unlisted = where;

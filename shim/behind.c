@@ -11,6 +11,7 @@
 #include "flight.h"
 #include "leave.h"
 #include "over/over.h"
+#include "pace.h"
 #include "process.h"
 #include "sys.h"
 #include "thread.h"
@@ -47,7 +48,6 @@ void behind_begin(void)
 	if (!wanted())
 		return;
 	outside.samples = SAMPLES_FIRST;
-	outside.command.slow_ns = COMMAND_SLOW_NS;
 	outside.command.forced = outside.command.in = config.force;
 }
 
@@ -126,6 +126,7 @@ static bool root_make(void)
 	if (!root)
 		return false;
 	root->magic = BEHIND_MAGIC;
+	outside.command.slow_ns = pace_of(COMMAND_SLOW_NS);
 	root->failed = lost_any(); /* in the parent: a removal put off here would be its file's last */
 	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
 		root->proc_device = proc.device;
@@ -264,6 +265,7 @@ static bool outside_before(const struct passage *passage)
 		thread_leave(&held);
 	}
 	sample = command_sample(passage, &call);
+	outside.command.slow_ns = pace_limit(COMMAND_SLOW_NS, sample.waited_ns);
 	governor_plain(&outside.command, sample.waited_ns);
 	if (sample.network)
 		governor_prior(&outside.command);

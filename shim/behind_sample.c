@@ -10,10 +10,11 @@
 
 #include "clock.h"
 #include "names.h"
+#include "pace.h"
 #include "sys.h"
 
 enum {
-	SLOW_LOCAL_NS = 500 * 1000, /* a mkdir of ext4 works so long, seeking room */
+	SLOW_LOCAL_NS = 500 * 1000, /* as of pace.h: a mkdir of ext4 works so long, seeking room */
 };
 
 /* The last command took long: did it wait? In ordinary memory, as what the governor learned. */
@@ -54,7 +55,7 @@ struct sample command_sample(const struct passage *passage, const struct call *c
 
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
-	sample.slow = suspected = ns >= COMMAND_SLOW_NS;
+	sample.slow = suspected = ns >= pace_limit(COMMAND_SLOW_NS, ns);
 	if (!suspected)
 		return sample;
 	sample.network = call_network(call);
@@ -62,7 +63,7 @@ struct sample command_sample(const struct passage *passage, const struct call *c
 		sample.waited_ns = ns;
 	} else if (measured) {
 		worked = clock_thread_ns() - worked;
-		sample.waited_ns = ns > worked + SLOW_LOCAL_NS ? ns - worked : 0;
+		sample.waited_ns = ns > worked + pace_of(SLOW_LOCAL_NS) ? ns - worked : 0;
 	}
 	return sample;
 }

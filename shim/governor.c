@@ -37,9 +37,11 @@ static void governor_slow(struct governor *governor)
 	governor->sentence = 0;
 }
 
-static uint64_t slow_from(const struct governor *governor)
+static void cost_learn(struct governor *governor, uint64_t ns)
 {
-	return governor->slow_ns ? governor->slow_ns : GOVERNOR_SLOW_NS;
+	if (!governor->cost_ns)
+		governor->cost_ns = ns;
+	governor->cost_ns = (governor->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT;
 }
 
 static void governor_weigh(struct governor *governor, uint64_t ns, unsigned *counted, unsigned most)
@@ -48,10 +50,8 @@ static void governor_weigh(struct governor *governor, uint64_t ns, unsigned *cou
 		governor->sitting--;
 		return;
 	}
-	if (!governor->cost_ns)
-		governor->cost_ns = ns;
-	governor->cost_ns = (governor->cost_ns * (COST_WEIGHT - 1) + ns) / COST_WEIGHT;
-	if (ns < slow_from(governor)) {
+	cost_learn(governor, ns);
+	if (ns < governor->slow_ns) {
 		governor_fast(governor, counted, most);
 		return;
 	}
@@ -91,10 +91,12 @@ void governor_prepared(struct governor *governor, uint64_t ns)
 
 void governor_answer(struct governor *governor, uint64_t ns)
 {
-	if (ns < GOVERNOR_SLOW_NS)
+	if (ns < governor->slow_ns) {
 		governor_fast(governor, &governor->fast, GOVERNOR_DISPROOF);
-	else
-		governor_slow(governor);
+		return;
+	}
+	cost_learn(governor, ns);
+	governor_slow(governor);
 }
 
 void governor_used(struct governor *governor, unsigned count)

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct governor {
-	uint64_t slow_ns;   /* a plain call from here on waited; 0: GOVERNOR_SLOW_NS */
+	uint64_t slow_ns;   /* a plain call from here on waited; set by the caller (pace.h) */
 	uint64_t cost_ns;   /* recent cost of a plain call; 0: none seen */
 	unsigned slow;      /* slow plain calls in a row */
 	unsigned fast;      /* answers in a row that nobody had to wait for */
@@ -31,7 +31,7 @@ struct governor {
 };
 
 enum {
-	GOVERNOR_SLOW_NS = 50 * 1000,  /* a plain call from here on waited for something */
+	GOVERNOR_SLOW_NS = 50 * 1000,  /* for slow_ns: a question, or a read, that waited for something */
 	GOVERNOR_PROOF = 2,            /* slow calls in a row before going in */
 	GOVERNOR_UNHELPFUL = 4,        /* vain preparations in a row before going out */
 	GOVERNOR_HELPFUL = 16,         /* good ones in a row that clear an old sentence */
@@ -41,7 +41,7 @@ enum {
 	GOVERNOR_SENTENCE_MOST = 1024,
 };
 
-/* A plain call took NS. */
+/* A plain call took NS; slow_ns is such that it can be told whether it waited. */
 void governor_plain(struct governor *governor, uint64_t ns);
 
 /* The same of a place where nothing is asked ahead: cp's target, say, on other storage. */

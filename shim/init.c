@@ -16,6 +16,7 @@
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
  *   shim/directory.c        directories listed by our own means
  *   shim/governor.c         whether that pays
+ *   shim/pace.c             how fast this machine is, so that waiting is told from work
  *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/names.c            descriptors and file systems this process knows

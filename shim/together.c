@@ -9,6 +9,7 @@
 #include "late.h"
 #include "leave.h"
 #include "names.h"
+#include "pace.h"
 #include "process.h"
 #include "ring.h"
 #include "signals.h"
@@ -93,7 +94,7 @@ static void learn(int fd, uint64_t ns)
 {
 	struct shape shape;
 
-	if ((ns < PAY_SLOW_NS && !pay.forced) || !shape_read(fd, &shape)) {
+	if ((ns < pay.slow_ns && !pay.forced) || !shape_read(fd, &shape)) {
 		next_forget();
 	} else {
 		if (shape.identity.device != pay.device) {
@@ -117,7 +118,7 @@ static void learn(int fd, uint64_t ns)
  */
 static void rest(int fd, uint64_t ns)
 {
-	if ((ns >= PAY_SLOW_NS && !pay.barred) || pay.forced || together_keeps || !pay_rests(&pay) ||
+	if ((ns >= pay.slow_ns && !pay.barred) || pay.forced || together_keeps || !pay_rests(&pay) ||
 	    !names_storage(fd).in_memory)
 		return;
 	rests = true;
@@ -142,6 +143,7 @@ static void sync_plain(const struct passage *passage)
 	*passage->value = passage_time(passage, &ns);
 	saved = errno;
 	*passage->reason = REASON_TIMED;
+	pay.slow_ns = pace_limit(PAY_SLOW_NS, ns);
 	if ((int)*passage->value == 0)
 		learn((int)passage->regs->arg[0], ns);
 	rest((int)passage->regs->arg[0], ns);

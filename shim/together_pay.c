@@ -23,6 +23,7 @@ void pay_begin(struct pay *pay, uint64_t device)
 {
 	*pay = (struct pay){
 		.device = device,
+		.slow_ns = pay->slow_ns,
 		.window = PAY_WINDOW_FIRST,
 		.forced = pay->forced,
 		.twice = pay->twice,
@@ -66,7 +67,7 @@ static void cost_learn(struct pay *pay, uint64_t ns)
 
 void pay_plain(struct pay *pay, uint64_t ns)
 {
-	if (ns < PAY_SLOW_NS) {
+	if (ns < pay->slow_ns) {
 		pay->slow = 0;
 		if (++pay->fast >= PAY_DISPROOF && !pay->forced)
 			pay_leave(pay, PAY_SENTENCE_FIRST);

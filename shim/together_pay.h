@@ -17,6 +17,7 @@
 
 struct pay {
 	uint64_t device;   /* what is known here is about this file system */
+	uint64_t slow_ns;  /* a plain fsync from here on waited for something; set by the caller (pace.h) */
 	uint64_t cost_ns;  /* recent cost of a plain fsync; 0: none seen */
 	unsigned slow;     /* slow ones in a row */
 	unsigned fast;     /* fast ones in a row */
@@ -33,7 +34,7 @@ struct pay {
 };
 
 enum {
-	PAY_SLOW_NS = 40 * 1000, /* a plain fsync from here on waited for something */
+	PAY_SLOW_NS = 40 * 1000, /* for slow_ns */
 	PAY_PROOF = 2,           /* slow ones in a row before going in */
 	PAY_DISPROOF = 3,        /* fast ones in a row before sitting out */
 	PAY_VAIN = 2,            /* groups in a row that did not pay before sitting out, or */

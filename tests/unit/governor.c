@@ -96,7 +96,7 @@ static int goes_in(struct governor *governor, cost_of *cost, unsigned count)
 /* Goes in by slow calls. */
 static struct governor engaged(uint64_t cost_ns)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	for (int call = 0; call < GOVERNOR_PROOF; call++)
 		governor_plain(&governor, cost_ns);
@@ -106,7 +106,7 @@ static struct governor engaged(uint64_t cost_ns)
 
 static void warm_stays_out(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	CHECK_EQ(goes_in(&governor, warm, 100000), NEVER);
 	CHECK(governor.cost_ns < 4 * US);
@@ -114,7 +114,7 @@ static void warm_stays_out(void)
 
 static void spikes_stay_out(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	CHECK_EQ(goes_in(&governor, warm_with_spikes, 100000), NEVER);
 }
@@ -124,7 +124,7 @@ static void slow_goes_in(void)
 	static cost_of *const costs[] = {cold_disk, slow_1ms, slow_50ms, mostly_slow};
 
 	for (size_t i = 0; i < sizeof(costs) / sizeof(*costs); i++) {
-		struct governor governor = {0};
+		struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 		CHECK_EQ(goes_in(&governor, costs[i], 10), GOVERNOR_PROOF - 1);
 		CHECK(governor.cost_ns >= GOVERNOR_SLOW_NS);
@@ -133,21 +133,21 @@ static void slow_goes_in(void)
 
 static void blocks_stay_out(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	CHECK_EQ(goes_in(&governor, block_of_inodes, 10000), NEVER);
 }
 
 static void first_call_is_no_proof(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	CHECK_EQ(goes_in(&governor, slow_first, 10000), NEVER);
 }
 
 static void late_slowness_is_seen(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	CHECK_EQ(goes_in(&governor, slow_from_1000, 10000), 1000 + GOVERNOR_PROOF - 1);
 }
@@ -155,7 +155,7 @@ static void late_slowness_is_seen(void)
 /* The limit itself, from both sides. */
 static void limit_is_exact(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	for (int call = 0; call < 100; call++)
 		governor_plain(&governor, GOVERNOR_SLOW_NS - 1);
@@ -213,7 +213,7 @@ static void asides_count_little(void)
 /* It goes in on two slow calls and is wrong, again and again. */
 static void sentences_double(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 	unsigned expected = GOVERNOR_SENTENCE_FIRST;
 
 	for (int mistake = 0; mistake < 12; mistake++) {
@@ -237,7 +237,7 @@ static void sentences_double(void)
 /* Pairs of slow calls, far apart, on a warm storage: in for a moment each time, but ever rarer. */
 static void mistakes_get_rarer(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 	unsigned inside = 0;
 
 	for (unsigned call = 0; call < 100000; call++) {
@@ -290,7 +290,7 @@ static void good_preparation_goes_on(void)
 
 static void prior_needs_one(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	governor_prior(&governor);
 	CHECK(!governor.in);
@@ -306,7 +306,7 @@ static void prior_needs_one(void)
 /* What was measured overrules what the kind of file system promised. */
 static void prior_is_overruled(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	governor_plain(&governor, MS);
 	governor_prior(&governor);
@@ -325,7 +325,7 @@ static void prior_is_overruled(void)
 
 static void forced_stays_in(void)
 {
-	struct governor governor = {.forced = true, .in = true};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS, .forced = true, .in = true};
 
 	for (unsigned i = 0; i < 1000; i++) {
 		governor_plain(&governor, warm(i));
@@ -353,7 +353,7 @@ static void waste_is_bounded(void)
 
 	for (unsigned window = 1; window <= 64; window *= 4)
 		for (unsigned used = 0; used <= 100; used += 5) {
-			struct governor governor = {0};
+			struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 			uint64_t all;
 
 			spend(&governor, window, used, 10000);
@@ -369,7 +369,7 @@ static void waste_is_bounded(void)
 /* Being right buys credit back. */
 static void credit_comes_back(void)
 {
-	struct governor governor = {0};
+	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
 
 	spend(&governor, 8, 0, 1000);
 	CHECK(!governor_affords(&governor, 8));

@@ -28,7 +28,7 @@ enum {
 
 static struct pay fresh(void)
 {
-	struct pay pay = {0};
+	struct pay pay = {.slow_ns = PAY_SLOW_NS};
 
 	pay_begin(&pay, 1);
 	return pay;
