@@ -23,7 +23,7 @@ enum {
 	BEHIND_ENDED = 256,     /* directories whose emptying has ended, remembered */
 	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
-	COMMAND_SLOW_NS = 200 * 1000, /* a plain command that waited, on storage that does so */
+	COMMAND_SLOW_NS = 200 * 1000, /* as of pace.h: a plain command that waited, on storage that does so */
 };
 
 /* What may be acknowledged in a directory. */
@@ -165,8 +165,7 @@ struct behind {
 	uint64_t clock;       /* of touched and serial */
 	uint64_t removed_ns;  /* the thread's own time at the last removal, if nothing came since */
 	unsigned awaited;     /* directories made early that were asked for at once */
-	unsigned worked;      /* removals after which the program computed */
-	unsigned idled;       /* removals in a row after which it did not */
+	unsigned worked;      /* after which of the last removals it computed, as bits; the last is 1 */
 	uint32_t uid;         /* as file systems see it; */
 	size_t listed_bytes;  /* all listings together: at most SWEEP_BYTES_MOST */
 	bool removes;         /* the program was seen to remove names */

@@ -7,10 +7,12 @@
 #include "behind_private.h"
 
 #include "clock.h"
+#include "pace.h"
 
 enum {
-	WORK_NS = 50 * 1000, /* of the processor: rm(1) takes a few µs from one name to the next */
-	IDLED_ENOUGH = 16,   /* removals in a row without work after which none is expected */
+	WORK_NS = 50 * 1000, /* of the processor, as of pace.h: rm(1) takes a few µs there */
+	LOOKED_AT = 0xf,     /* the last four removals: */
+	WORKED = 3,          /* after so many of them it was work */
 };
 
 static bool removes_name(enum op op)
@@ -18,21 +20,21 @@ static bool removes_name(enum op op)
 	return op == OP_UNLINK || op == OP_UNLINKAT || op == OP_RMDIR;
 }
 
-/* Once may be a page fault or the machine; a program that works does so again. */
+/*
+ * Now and then it is a page fault or the machine, whose time counts as the thread's: on a host with
+ * other guests the processor is away for milliseconds. A program that works does so again and again.
+ */
 void worked_look(struct behind *behind)
 {
 	uint64_t since = behind->removed_ns;
+	bool worked;
 
 	behind->removed_ns = 0;
 	if (!since)
 		return;
-	if (clock_thread_ns() - since < WORK_NS) {
-		if (++behind->idled == IDLED_ENOUGH)
-			behind->worked = 0;
-		return;
-	}
-	behind->idled = 0;
-	if (++behind->worked > 1)
+	worked = clock_thread_ns() - since >= pace_of(WORK_NS);
+	behind->worked = (behind->worked << 1 | worked) & LOOKED_AT;
+	if (__builtin_popcount(behind->worked) >= WORKED)
 		empties_end(behind);
 }
 

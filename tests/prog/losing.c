@@ -6,7 +6,8 @@
  *                                  files tN of a new DIRECTORY get a second name (KIND is link or
  *                                  rename), and where that went well END is done to the first
  *   losing queue DIRECTORY WORK    takes jobs (names) out of DIRECTORY by unlink; prints whose
- *                                  unlink said 0; WORK is file, pipe, compute or nothing
+ *                                  unlink said 0; WORK is file, pipe, compute, hiccup (compute after
+ *                                  every eighth) or nothing
  *   losing snapshot FROM TO        links all files of FROM into a new directory TO, then TO/state
  *   losing handler FROM TO         links them, and TO is removed by a handler of SIGINT or SIGTERM
  *   losing many KIND DIRECTORY      40 links (of DIRECTORY.source), symlinks, mkdirs or renames in a new
@@ -200,9 +201,9 @@ static int queue(const char *directory, const char *work)
 		if (unlink(paths[0]) != 0)
 			continue;
 		memmove(names[taken++], names[i], sizeof(*names));
-		if (!strcmp(work, "compute"))
+		if (!strcmp(work, "compute") || (!strcmp(work, "hiccup") && taken % 8 == 0))
 			compute();
-		else if (strcmp(work, "nothing"))
+		else if (strcmp(work, "nothing") && strcmp(work, "hiccup"))
 			dprintf(to, "%s\n", to == STDOUT_FILENO ? names[i] : "x");
 	}
 	for (int i = 0; i < taken && strcmp(work, "pipe"); i++)

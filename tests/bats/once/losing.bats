@@ -98,6 +98,15 @@ two_names() {
     done
 }
 
+# An interrupt, a page fault or a host with other guests take a moment now and then.
+@test "one who computes after every eighth removal is removing all the same" {
+    files jobs 80
+    enter_slow --delay=unlink:1ms
+    USHIM_STATS=$BATS_TEST_TMPDIR/stats shim_in auto "$PROG/losing" queue jobs hiccup >../taken
+    [ "$(wc -l <../taken)" -eq 80 ]
+    [ "$(grep -o '"UNLINK":{[^}]*' ../stats | grep -o '"deferred":[0-9]*' | cut -d: -f2)" -ge 60 ]
+}
+
 @test "cp -a onto storage without extended attributes ends as plain does" {
     local side
     mkdir src
