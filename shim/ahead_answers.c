@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "config.h"
+#include "pace.h"
 #include "ring.h"
 #include "signals.h"
 #include "stats.h"
@@ -16,12 +17,10 @@ enum {
 	AWAIT_SLICE_MS = 20,
 	AWAIT_MOST_MS = 60 * 1000, /* then the program's own call may wait for the storage */
 	RELEASE_MOST_MS = 100,
-	WINDOW_WALKING = 8, /* questions ahead of whoever takes longer than SLOW_STEP_NS for each, */
+	WINDOW_WALKING = 8, /* questions ahead of whoever takes longer for each than it takes, */
 	WINDOW_SLOW = 2,    /* and of whoever takes a quarter of a second */
-	HAND_OVER_NS = 10 * 1000, /* between two questions */
-	SLOW_STEP_NS = 1000 * 1000, /* from one entry to the next */
-	STEPPED_FAR_NS = 100 * 1000, /* out of the way, and others than workers have come by */
-	STEPS_LEFT_OUT_MOST = 1023,
+	HAND_OVER_NS = 10 * 1000, /* between two questions, as of pace.h */
+	STEPPED_SHARE = 32, /* of what questions wait for: the most that stepping aside may take */
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
 };
 
@@ -182,7 +181,7 @@ static void question_unask(struct ahead *ahead, struct answer *answer)
  */
 static bool walks_slowly(const struct ahead *ahead)
 {
-	return ahead->habit->step_ns > SLOW_STEP_NS;
+	return ahead->stat.cost_ns && ahead->habit->step_ns > ahead->stat.cost_ns;
 }
 
 /*
@@ -194,32 +193,33 @@ static bool walks_slowly(const struct ahead *ahead)
  */
 static void hand_over_pace(struct ahead *ahead)
 {
+	uint64_t pause = pace_of(HAND_OVER_NS);
+
 	if (walks_slowly(ahead))
 		return;
-	while (clock_ns() - ahead->handed_ns < HAND_OVER_NS)
+	while (clock_ns() - ahead->handed_ns < pause)
 		answers_reap(ahead);
 }
 
 /*
- * On a busy machine whoever yields gives away a whole slice (3 ms and more), a question being
- * worth 1: then ever fewer steps are taken, until one is short again.
+ * On a busy machine whoever yields gives away a whole slice (3 to 20 ms), a question being worth
+ * 1. So with every question a share of what it waits for may be spent, and what a step took beyond
+ * that is made up for first.
  */
 static void step_aside(struct ahead *ahead)
 {
-	uint64_t before = clock_ns();
+	uint64_t cost = ahead->stat.cost_ns ? ahead->stat.cost_ns : ahead->stat.slow_ns;
+	uint64_t share = cost / STEPPED_SHARE, before;
 
 	if (walks_slowly(ahead))
 		return;
-	if (ahead->steps_to_leave_out) {
-		ahead->steps_to_leave_out--;
+	if (ahead->stepped_ns > share) {
+		ahead->stepped_ns -= share;
 		return;
 	}
+	before = clock_ns();
 	sys(SYS_sched_yield);
-	ahead->steps_left_out = clock_ns() - before < STEPPED_FAR_NS ? 0
-				: ahead->steps_left_out >= STEPS_LEFT_OUT_MOST
-					? STEPS_LEFT_OUT_MOST
-					: 2 * ahead->steps_left_out + 1;
-	ahead->steps_to_leave_out = ahead->steps_left_out;
+	ahead->stepped_ns = clock_ns() - before;
 }
 
 static bool question_hand_over(struct ahead *ahead, struct ring *ring)
@@ -397,34 +397,38 @@ void answers_drop(struct ahead *ahead, const struct sweep *sweep)
 	}
 }
 
-static bool flying_from(const struct ahead *ahead, int fd)
+static unsigned flying_from(const struct ahead *ahead, int fd)
 {
+	unsigned count = 0;
+
 	for (int i = 0; ahead->flying && i < AHEAD_ANSWERS; i++) {
 		const struct answer *answer = &ahead->answers[i];
 
-		if ((answer->state == ANSWER_FLYING || answer->state == ANSWER_ORPHAN) &&
-		    (fd < 0 || answer->fd == fd))
-			return true;
+		count += (answer->state == ANSWER_FLYING || answer->state == ANSWER_ORPHAN) &&
+			 (fd < 0 || answer->fd == fd);
 	}
-	return false;
+	return count;
 }
 
 /*
  * A path is resolved when a worker comes to it: a directory closed before would fail it, and
  * one whose number is taken by another directory would be answered from there. So a close
  * waits for what was asked through it; the program would have waited for the same answers
- * next. What does not come in time is nobody's any more.
+ * next. What does not come in time is nobody's any more. Whoever waits for fifty answers is woken
+ * once: beside a busy program each waking may take a millisecond.
  */
 void answers_release(struct ahead *ahead, int fd)
 {
 	struct ring *ring = flight_ring();
 	uint64_t end = clock_ns() + RELEASE_MOST_MS * UINT64_C(1000000);
 	struct signals_held held;
+	unsigned count;
 
 	answers_reap(ahead);
 	signals_hold(&held);
-	while (ring && flying_from(ahead, fd) && clock_ns() < end && !signals_waiting(&held)) {
-		ring_await(ring, AWAIT_SLICE_MS);
+	while (ring && (count = flying_from(ahead, fd)) && clock_ns() < end &&
+	       !signals_waiting(&held)) {
+		ring_await_all(ring, count, AWAIT_SLICE_MS);
 		answers_reap(ahead);
 	}
 	signals_release(&held);

@@ -85,7 +85,7 @@ struct ahead {
 	uint64_t epoch; /* answers from before it are not served */
 	uint64_t last_reap_ns;
 	uint64_t handed_ns; /* when the last question was handed to the kernel */
-	unsigned steps_left_out, steps_to_leave_out; /* answers: hand-overs without a yield */
+	uint64_t stepped_ns; /* what stepping aside took, as far as it is not made up for */
 	unsigned flying;   /* answers in flight */
 	unsigned fetching; /* files being read ahead */
 	DIR *read_on; /* a stream read on before its time, or null; */
