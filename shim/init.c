@@ -31,7 +31,7 @@
  *   shim/real.c             the next definition of every symbol
  *   shim/stats.c            counters and the record of USHIM_STATS
  *   shim/trace.c            events and the file of USHIM_TRACE
- *   shim/text.c             text put together: JSON for both
+ *   shim/text.c file.c      text put together, and the file it is appended to
  *   shim/config.c           the environment
  *   shim/diag.c             lines on stderr
  *   shim/sys.h              system calls of our own

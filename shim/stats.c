@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "file.h"
 #include "process.h"
 #include "sys.h"
 #include "text.h"
@@ -46,7 +47,7 @@ void stats_open(void)
 	if (!config.stats)
 		return;
 	counters = process_map_wiped(sizeof(*counters));
-	text_note_start();
+	file_note_start();
 }
 
 void stats_before_write(void (*what)(void))
@@ -162,7 +163,7 @@ void stats_write(const char *end)
 	if (settle)
 		settle();
 	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
-	    text_may_kill() || !process_owns_memory())
+	    file_may_kill() || !process_owns_memory())
 		return;
 	record = process_map_wiped(sizeof(*record));
 	if (!record)
@@ -170,6 +171,6 @@ void stats_write(const char *end)
 	counters_take(&record->taken);
 	text = (struct text){.at = record->line, .room = TEXT_SIZE};
 	text_record(&text, &record->taken, end);
-	text_append(&text, config.stats, "");
+	file_append(&text, config.stats, "");
 	process_unmap(record, sizeof(*record));
 }

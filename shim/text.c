@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
-#include <fcntl.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
-#include "diag.h"
-#include "process.h"
 #include "sys.h"
-
-/* By a container's filter, say. It lets files be opened, or the program could do nothing. */
-static bool filtered_at_start;
 
 void text_add(struct text *text, const char *part)
 {
@@ -53,30 +44,4 @@ void text_program(struct text *text)
 		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
 			*c = '?';
 	text_add(text, name);
-}
-
-void text_note_start(void)
-{
-	filtered_at_start = process_filtered();
-}
-
-bool text_may_kill(void)
-{
-	return process_filter_noted() || (!filtered_at_start && process_filtered());
-}
-
-void text_append(const struct text *text, const char *path, const char *first)
-{
-	long fd = sys(SYS_openat, AT_FDCWD, path,
-		      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-	long at;
-
-	if (fd < 0)
-		return;
-	at = sys(SYS_lseek, fd, 0, SEEK_END);
-	if (at == 0 && *first)
-		diag_write((int)fd, first, strlen(first));
-	if (at >= 0 && (uint64_t)at + text->length + strlen(first) <= process_file_size_limit())
-		diag_write((int)fd, text->at, text->length);
-	sys(SYS_close, fd);
 }

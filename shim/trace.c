@@ -2,6 +2,7 @@
 #include "trace.h"
 
 #include "config.h"
+#include "file.h"
 #include "process.h"
 #include "sys.h"
 #include "text.h"
@@ -35,7 +36,7 @@ void trace_open(void)
 	if (!config.trace)
 		return;
 	kept = process_map_wiped(sizeof(*kept));
-	text_note_start();
+	file_note_start();
 }
 
 bool trace_wanted(void)
@@ -82,7 +83,7 @@ static void events_write(const struct event *events, unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		text_event(&text, &events[i], pid);
 	/* The format asks for no closing bracket. */
-	text_append(&text, config.trace, "[\n");
+	file_append(&text, config.trace, "[\n");
 	process_unmap(text.at, TEXT_SIZE);
 }
 
@@ -90,7 +91,7 @@ void trace_write(void)
 {
 	unsigned count;
 
-	if (!kept || text_may_kill() || !process_owns_memory())
+	if (!kept || file_may_kill() || !process_owns_memory())
 		return;
 	count = __atomic_load_n(&kept->ready, __ATOMIC_ACQUIRE);
 	if (!count || count < __atomic_load_n(&kept->count, __ATOMIC_ACQUIRE))
