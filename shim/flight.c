@@ -8,6 +8,7 @@
 #include "process.h"
 #include "stats.h"
 #include "thread.h"
+#include "thread_ring.h"
 
 enum {
 	KIND_SHIFT = 56,

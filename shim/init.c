@@ -26,7 +26,7 @@
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
- *   shim/thread.c           what every thread carries
+ *   shim/thread.c           what every thread carries; thread_ring.c: its ring
  *   shim/process.c          whose memory this is, and whether we may act in it
  *   shim/real.c             the next definition of every symbol
  *   shim/stats.c            counters and the record of USHIM_STATS
@@ -47,6 +47,7 @@
 #include "real.h"
 #include "stats.h"
 #include "thread.h"
+#include "thread_ring.h"
 #include "together.h"
 #include "trace.h"
 #include "watch.h"
@@ -69,7 +70,7 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 	stats_open();
 	trace_open();
 	if (config.mode == MODE_RING) {
-		thread_prepare();
+		thread_ring_prepare();
 	} else {
 		late_begin();
 		leave_settle_with(settle);

@@ -16,8 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ring.h"
 #include "signals.h"
+
+struct ring;
 
 enum thread_stage {
 	THREAD_NEW,
@@ -46,23 +47,5 @@ void thread_leave(const struct signals_held *held);
 
 /* What POSIX's cancellation points do first. A caller may have nothing in flight. */
 void thread_cancellation_point(void);
-
-/*
- * To be called once, early, where rings may be used: a key of thread-specific data made among
- * the first 32 needs no memory later, so that a ring may be made inside a signal handler.
- */
-void thread_prepare(void);
-
-/*
- * The calling thread's ring, made on first use; null where it cannot have one, and then *WHY
- * is the negative errno. To be called with the depth above zero.
- */
-struct ring *thread_ring(int *why);
-
-/* Gives up the calling thread's ring for good. */
-void thread_give_up_ring(void);
-
-/* As ring_cede, with the calling thread's own ring. */
-void thread_cede(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include "stats.h"
 #include "sys.h"
 #include "thread.h"
+#include "thread_ring.h"
 #include "together.h"
 #include "trace.h"
 

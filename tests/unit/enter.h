@@ -9,8 +9,10 @@
 #include "config.h"
 #include "engine.h"
 #include "process.h"
+#include "ring.h"
 #include "stats.h"
 #include "thread.h"
+#include "thread_ring.h"
 #include "check.h"
 
 /* True when the last call in this thread was answered by the shim. */
@@ -46,7 +48,7 @@ static inline void shim_begin(const char *stats)
 	config.ring_entries = 4;
 	config.stats = stats;
 	stats_open();
-	thread_prepare();
+	thread_ring_prepare();
 	engine_arm();
 	process_wake();
 }

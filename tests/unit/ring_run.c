@@ -15,6 +15,7 @@
 #include "signals.h"
 #include "stats.h"
 #include "thread.h"
+#include "thread_ring.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BORROWS 0 /* their vfork is a fork, and a clone on our memory their ruin */

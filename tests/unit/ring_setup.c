@@ -13,6 +13,7 @@
 #include "ring_private.h"
 #include "scratch.h"
 #include "thread.h"
+#include "thread_ring.h"
 
 enum {
 	HIDDEN_ABOVE = 900, /* with the usual limit of 1024 descriptors, a kept one is above */
