@@ -43,6 +43,9 @@ void ahead_engage(void);
  */
 void ahead_named(int fd, const char *path);
 
+/* OPENED is called whenever the program has opened a directory stream that is seen here. */
+void ahead_tell_directories(void (*opened)(void));
+
 /* True if OP is of interest at the moment. */
 bool ahead_needs(enum op op);
 

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "behind.h"
 #include "config.h"
 #include "filestream.h"
 #include "listing.h"
@@ -341,10 +340,23 @@ static bool outside_stat(const struct passage *passage)
 	return true;
 }
 
+static void (*directories_told)(void);
+
+void ahead_tell_directories(void (*opened)(void))
+{
+	directories_told = opened;
+}
+
+void directory_opened(void)
+{
+	if (directories_told)
+		directories_told();
+}
+
 /* After one slow question, the kind of file system may say enough (governor.h). */
 static void outside_directory(int fd)
 {
-	behind_directory_opened();
+	directory_opened();
 	if (!outside.stat_samples)
 		stat_sampling(1);
 	if (!outside.open_samples)

@@ -154,6 +154,9 @@ bool read_awaited(const struct passage *passage);
 bool read_fetched(void);
 uint64_t read_open_ns(void);
 
+/* The program opened a directory: whoever wants to know is told. */
+void directory_opened(void);
+
 /* ---- ahead.c ---- */
 
 /* Waits until nothing is in flight. */

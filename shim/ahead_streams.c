@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "behind.h"
 #include "config.h"
 #include "listing.h"
 #include "real.h"
@@ -192,7 +191,7 @@ bool streams_open(struct ahead *ahead, const struct passage *passage)
 	*passage->value = (long)stream;
 	if (!stream)
 		return true;
-	behind_directory_opened();
+	directory_opened();
 	fd = by_path ? REAL(dirfd)(stream) : (int)passage->regs->arg[0];
 	opened_add(ahead, fd, &identity);
 	if (listing_begin(stream, fd))

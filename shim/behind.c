@@ -43,14 +43,6 @@ static bool wanted(void)
 	return config.mode == MODE_AUTO;
 }
 
-void behind_begin(void)
-{
-	if (!wanted())
-		return;
-	outside.samples = SAMPLES_FIRST;
-	outside.command.forced = outside.command.in = config.force;
-}
-
 bool behind_needs(enum op op)
 {
 	if (!wanted())
@@ -84,17 +76,27 @@ static void commands_arm(void)
 		engine_sample(commands[i], WANTER_BEHIND);
 }
 
-bool behind_is_in(void)
-{
-	return outside.in;
-}
-
-void behind_directory_opened(void)
+/* What follows in a directory that was opened may be worth a look. */
+static void look_at_a_command(void)
 {
 	if (!wanted() || outside.samples || outside.in || outside.given_up)
 		return;
 	outside.samples = 1;
 	commands_arm();
+}
+
+void behind_begin(void)
+{
+	if (!wanted())
+		return;
+	outside.samples = SAMPLES_FIRST;
+	ahead_tell_directories(look_at_a_command);
+	outside.command.forced = outside.command.in = config.force;
+}
+
+bool behind_is_in(void)
+{
+	return outside.in;
 }
 
 /* ---- in and out ---- */

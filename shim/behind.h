@@ -46,9 +46,6 @@ bool behind_before(const struct passage *passage);
  */
 bool behind_after(const struct passage *passage, bool done);
 
-/* A directory was opened: what follows there may be worth a look. */
-void behind_directory_opened(void);
-
 /* Everything acknowledged is done when this returns. */
 void behind_settle(void);
 
