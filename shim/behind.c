@@ -178,6 +178,7 @@ void behind_forget(struct behind *behind)
 	for (int i = 0; i < BEHIND_DIRS && behind->descriptors; i++)
 		if (behind->dirs[i].used)
 			dir_drop(behind, &behind->dirs[i]);
+	crew_end();
 }
 
 void behind_give_up(void)
@@ -213,7 +214,8 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen)
 	ahead_command(passage->op, unseen);
 	*passage->value = passage_time(passage, &ns);
 	*passage->reason = why;
-	governor_plain(&outside.command, ns);
+	if ((int)*passage->value == 0 || ns >= COMMAND_SLOW_NS)
+		governor_plain(&outside.command, ns); /* (refused at once: the storage was not asked) */
 	return *passage->value;
 }
 

@@ -248,13 +248,15 @@ static void attribute_make(struct behind *behind, const struct passage *passage,
 	wanted_learn(behind, mount, attribute, success);
 	dir = dir_find(behind, &identity);
 	if (dir && success && dir->pending && attribute->kind == ATTRIBUTE_TIMES)
-		wanted_add(dir, attribute, shown); /* again, as the pending ones will spoil them */
+		wanted_add(behind, dir, attribute, shown); /* again, as the pending ones will spoil them */
 }
 
-static void attribute_acknowledge(const struct passage *passage, struct dir *dir,
-				  const struct attribute *attribute, const char *shown)
+static void attribute_acknowledge(struct behind *behind, const struct passage *passage,
+				  struct dir *dir, const struct attribute *attribute,
+				  const char *shown)
 {
-	wanted_add(dir, attribute, shown);
+	wanted_add(behind, dir, attribute, shown);
+	queue_gather(behind, dir);
 	ahead_command(passage->op, true);
 	ahead_changed(&dir->identity);
 	*passage->value = 0;
@@ -275,6 +277,8 @@ static bool private_command(struct behind *behind, const struct passage *passage
 	const long *arg = passage->regs->arg;
 	struct attribute attribute = attribute_of(passage->op, arg);
 
+	if (dir->wanted.posted)
+		queue_wait_dir(behind, dir);
 	if (attribute.kind != ATTRIBUTE_TIMES && !harmless(passage->op, arg, dir, statx)) {
 		if (dir->held)
 			queue_wait_all(behind); /* links from here, which have to get at it */
@@ -284,9 +288,9 @@ static bool private_command(struct behind *behind, const struct passage *passage
 			dir->ground = GROUND_OTHER; /* what was proven may not hold any more */
 		return false;
 	}
-	if (attribute.kind != ATTRIBUTE_KINDS && dir->pending &&
+	if (attribute.kind != ATTRIBUTE_KINDS &&
 	    wanted_proven(behind, dir, &attribute, statx)) {
-		attribute_acknowledge(passage, dir, &attribute, shown);
+		attribute_acknowledge(behind, passage, dir, &attribute, shown);
 		return true;
 	}
 	if (!dir->pending || overtakes(dir, attribute.kind))

@@ -105,8 +105,9 @@ void dir_drop(struct behind *behind, struct dir *dir)
 		process_unmap(dir->names, dir->names_room * sizeof(*dir->names));
 	sweep_end(&dir->listing);
 	sys(SYS_close, dir->fd);
-	behind->descriptors--;
 	memset(dir, 0, sizeof(*dir));
+	if (--behind->descriptors == 0)
+		crew_end(); /* from here on nobody looks what the program does */
 }
 
 /* ---- doubts ---- */

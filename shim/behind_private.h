@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "behind.h"
+#include "crew.h"
 #include "governor.h"
 #include "path.h"
 #include "sweep.h"
@@ -81,9 +82,13 @@ struct attribute_proof {
 	uint64_t mount;
 };
 
-/* To be set behind what is pending. */
+/* To be set behind what is pending, by the crew. */
 struct wanted {
+	struct crew_job job;
+	bool posted;   /* to the crew: nothing may be added */
 	uint8_t kinds; /* bits by enum attribute_kind */
+	int fd;        /* the directory's */
+	int results[ATTRIBUTE_KINDS];
 	uint32_t uid, gid;
 	mode_t mode;
 	struct timespec times[2];
@@ -97,7 +102,7 @@ struct dir {
 	uint64_t serial;  /* tells it from its successor in the same place */
 	uint64_t touched; /* for choosing which one makes room */
 	struct command *head, *tail; /* its queue; those the kernel has come first */
-	unsigned pending, flying;    /* how many; and of these, those the kernel has */
+	unsigned pending, flying;    /* how many, with one for what is wanted; those the kernel has */
 	unsigned held;               /* commands elsewhere that need its descriptor */
 	unsigned preparing;          /* names being looked up for its next chain */
 	unsigned prepared;           /* commands from the first on whose names were */
@@ -154,7 +159,9 @@ struct behind {
 	uint64_t magic;
 	bool failed; /* something failed late: nothing more is acknowledged */
 	bool ready;  /* some directory's next chain may be submitted */
-	unsigned pending, flying; /* flying: with what is being looked up */
+	unsigned pending, flying; /* pending: with wanting; flying: with what is being looked up */
+	unsigned wanting; /* directories of which something is wanted, */
+	unsigned setting; /* and of these, those the crew has */
 	uint16_t inodes[1024]; /* pending commands by a hash of their inode */
 	unsigned making;      /* pending commands that make a name */
 	unsigned ways;        /* pending commands with is_way */
@@ -336,11 +343,15 @@ void wanted_learn(struct behind *behind, uint64_t mount, const struct attribute 
 		  bool success);
 
 /* It is set behind what is pending in DIR. SHOWN: the path for a late report. */
-void wanted_add(struct dir *dir, const struct attribute *attribute, const char *shown);
+void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *attribute,
+		const char *shown);
 bool wanted_has(const struct dir *dir, enum attribute_kind kind);
 
-/* Nothing is pending in DIR any more. */
-void wanted_settle(struct behind *behind, struct dir *dir);
+/* No command is pending in DIR any more: what is wanted is set. */
+void wanted_begin(struct behind *behind, struct dir *dir);
+
+/* Learns what has been set meanwhile. */
+void wanted_reap(struct behind *behind);
 
 /* ---- behind_touch.c ---- */
 
@@ -393,6 +404,9 @@ struct command *command_take(struct behind *behind);
 
 /* Acknowledges COMMAND: it is DIR's next. */
 void command_defer(struct behind *behind, struct command *command, struct dir *dir);
+
+/* More may come for DIR: it is not begun with. */
+void queue_gather(struct behind *behind, struct dir *dir);
 
 /* The program turns to something else: what gathered is submitted with the next turn. */
 void queue_gathered(struct behind *behind);

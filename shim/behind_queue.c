@@ -392,8 +392,8 @@ static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 	if (dir->head && dir != behind->gathering && chain_ready(behind, ring, dir) &&
 	    !chain_submit(behind, ring, dir))
 		behind->ready = true;
-	if (!dir->pending && dir->wanted.kinds)
-		wanted_settle(behind, dir);
+	if (!dir->head && dir->wanted.kinds && !dir->wanted.posted && dir != behind->gathering)
+		wanted_begin(behind, dir);
 	if (dir->dead && !dir->pending && !dir->held)
 		dir_drop(behind, dir);
 }
@@ -405,7 +405,7 @@ static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
  * out as one chain, and what it asks and sets there meanwhile need not wait for the lock in which
  * that chain keeps the directory (cp -a sets an access control list after the last entry).
  */
-static void gather(struct behind *behind, struct dir *dir)
+void queue_gather(struct behind *behind, struct dir *dir)
 {
 	if (behind->gathering == dir)
 		return;
@@ -436,6 +436,8 @@ void queue_turn(struct behind *behind)
 	if (ring && behind->flying)
 		flight_reap(ring);
 	ring = flight_open();
+	if (behind->setting)
+		wanted_reap(behind);
 	if (behind->gathering && gathered_enough(behind))
 		queue_gathered(behind);
 	if (!behind->ready)
@@ -459,7 +461,7 @@ void command_defer(struct behind *behind, struct command *command, struct dir *d
 	command_count(behind, command, 1);
 	if (!dir->flying)
 		behind->ready = true;
-	gather(behind, dir);
+	queue_gather(behind, dir);
 	queue_turn(behind);
 }
 
@@ -508,11 +510,13 @@ static void queue_step(struct behind *behind, unsigned count)
 
 	queue_gathered(behind);
 	queue_turn(behind);
-	if (!behind->flying && behind->pending)
+	if (!behind->flying && behind->pending > behind->wanting)
 		queue_by_hand(behind);
 	if (ring && behind->flying) {
 		ring_await_all(ring, count ? count : queue_rests(behind), WAIT_SLICE_MS);
 		flight_reap(ring);
+	} else if (behind->setting) {
+		crew_await(NULL);
 	}
 	queue_turn(behind);
 }
@@ -529,8 +533,13 @@ void queue_wait_dir(struct behind *behind, struct dir *dir)
 	uint64_t serial = dir->serial;
 
 	behind->ready |= dir->wanted.kinds != 0;
-	while (dir->used && dir->serial == serial && (dir->pending || dir->wanted.kinds))
-		queue_step(behind, 0);
+	while (dir->used && dir->serial == serial && dir->pending)
+		if (dir->wanted.posted) {
+			crew_await(&dir->wanted.job);
+			queue_turn(behind);
+		} else {
+			queue_step(behind, 0);
+		}
 }
 
 void queue_wanted(struct behind *behind, struct dir *dir)

@@ -2,14 +2,15 @@
  *
  * Attributes a private directory gets behind its last pending command. io_uring has no operation
  * for them, and made at once they would contend with the directory's own chain for its lock
- * and, times, be spoiled by it. So they are kept here, one of each kind, and whoever finds
- * the queue empty makes the plain calls, in the order owner, mode, times: the first two do not
+ * and, times, be spoiled by it. So they are kept here, one of each kind, and when the queue is
+ * empty the crew makes the plain calls, in the order owner, mode, times: the first two do not
  * change times, and an owner that stays the same does not change a directory's mode.
  */
 #include "behind_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 
 #include "late.h"
 #include "sys.h"
@@ -61,7 +62,16 @@ static void times_add(struct wanted *wanted, const struct timespec times[2])
 			wanted->times[i] = times[i];
 }
 
-void wanted_add(struct dir *dir, const struct attribute *attribute, const char *shown)
+/* What is wanted of DIR counts as one command that is pending there. */
+static void wanted_count(struct behind *behind, struct dir *dir, int by)
+{
+	behind->pending += (unsigned)by;
+	behind->wanting += (unsigned)by;
+	dir->pending += (unsigned)by;
+}
+
+void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *attribute,
+		const char *shown)
 {
 	struct wanted *wanted = &dir->wanted;
 
@@ -79,6 +89,8 @@ void wanted_add(struct dir *dir, const struct attribute *attribute, const char *
 	case ATTRIBUTE_KINDS:
 		return;
 	}
+	if (!wanted->kinds)
+		wanted_count(behind, dir, 1);
 	wanted->kinds |= (uint8_t)(1U << attribute->kind);
 	path_show(wanted->shown, shown);
 }
@@ -88,44 +100,87 @@ bool wanted_has(const struct dir *dir, enum attribute_kind kind)
 	return dir->wanted.kinds >> kind & 1;
 }
 
-static int times_set(const struct dir *dir, const char *link)
+/* ---- what the crew runs: system calls alone ---- */
+
+static int times_set(const struct wanted *wanted, const char *link)
 {
-	int err = (int)sys(SYS_utimensat, dir->fd, "", dir->wanted.times, AT_EMPTY_PATH);
+	int err = (int)sys(SYS_utimensat, wanted->fd, "", wanted->times, AT_EMPTY_PATH);
 
 	if (err == -EINVAL || err == -EBADF) /* before Linux 5.8 not by a path descriptor */
-		err = (int)sys(SYS_utimensat, AT_FDCWD, link, dir->wanted.times, 0);
+		err = (int)sys(SYS_utimensat, AT_FDCWD, link, wanted->times, 0);
 	return err;
 }
 
-static int attribute_set(const struct dir *dir, enum attribute_kind kind, const char *link)
+static int attribute_set(const struct wanted *wanted, enum attribute_kind kind, const char *link)
 {
 	switch (kind) {
 	case ATTRIBUTE_OWNER:
-		return (int)sys(SYS_fchownat, dir->fd, "", dir->wanted.uid, dir->wanted.gid,
+		return (int)sys(SYS_fchownat, wanted->fd, "", wanted->uid, wanted->gid,
 				AT_EMPTY_PATH);
 	case ATTRIBUTE_MODE:
-		return (int)sys(SYS_chmod, link, dir->wanted.mode);
+		return (int)sys(SYS_chmod, link, wanted->mode);
 	case ATTRIBUTE_TIMES:
-		return times_set(dir, link);
+		return times_set(wanted, link);
 	case ATTRIBUTE_KINDS:
 		break;
 	}
 	return 0;
 }
 
-void wanted_settle(struct behind *behind, struct dir *dir)
+static void wanted_set(struct crew_job *job)
 {
-	static const char *const names[] = {"fchownat", "fchmodat", "utimensat"};
+	struct wanted *wanted = (struct wanted *)((char *)job - offsetof(struct wanted, job));
 	char link[LINK_SIZE];
 
-	descriptor_link(dir->fd, link);
+	descriptor_link(wanted->fd, link);
+	for (enum attribute_kind kind = 0; kind < ATTRIBUTE_KINDS; kind++)
+		wanted->results[kind] = wanted->kinds >> kind & 1
+						? attribute_set(wanted, kind, link)
+						: 0;
+}
+
+/* ---- and who has it run ---- */
+
+void wanted_begin(struct behind *behind, struct dir *dir)
+{
+	struct wanted *wanted = &dir->wanted;
+
+	wanted->fd = dir->fd;
+	wanted->job.work = wanted_set;
+	wanted->posted = true;
+	behind->setting++;
+	if (!crew_post(&wanted->job)) {
+		wanted_set(&wanted->job);
+		wanted->job.done = 1;
+	}
+}
+
+static void wanted_end(struct behind *behind, struct dir *dir)
+{
+	static const char *const names[] = {"fchownat", "fchmodat", "utimensat"};
+	struct wanted *wanted = &dir->wanted;
+
 	for (enum attribute_kind kind = 0; kind < ATTRIBUTE_KINDS; kind++) {
-		int err = wanted_has(dir, kind) ? attribute_set(dir, kind, link) : 0;
+		int err = wanted->results[kind];
 
 		if (err == 0 || err == -ENOENT) /* removed meanwhile */
 			continue;
-		late_report(names[kind], dir->wanted.shown, -err);
+		late_report(names[kind], wanted->shown, -err);
 		behind->failed = true;
 	}
-	dir->wanted.kinds = 0;
+	behind->setting--;
+	wanted_count(behind, dir, -1);
+	wanted->kinds = 0;
+	wanted->posted = false;
+	behind->ready = true; /* a removal of the directory may have waited */
+}
+
+void wanted_reap(struct behind *behind)
+{
+	for (int i = 0; i < BEHIND_DIRS && behind->setting; i++) {
+		struct dir *dir = &behind->dirs[i];
+
+		if (dir->used && dir->wanted.posted && crew_did(&dir->wanted.job))
+			wanted_end(behind, dir);
+	}
 }
