@@ -469,6 +469,47 @@ acl_story() {
     [ "$(log link | cut -d' ' -f8 | xargs)" = "0 0 EIO 0 0" ]
 }
 
+@test "--refuse fails what is about such a name, of one kind or of all that would make it" {
+    touch "$BACK/f"
+    slowfs --refuse=link:*[13]:EXDEV --refuse=unlink:kept*:EROFS --refuse='name:*[:?]*:EINVAL'
+    ln "$MNT/f" "$MNT/2"
+    run ! ln "$MNT/f" "$MNT/3"
+    [[ "$output" == *"Invalid cross-device link"* ]]
+    touch "$MNT/kept 1" "$MNT/3"
+    run ! rm "$MNT/kept 1"
+    [[ "$output" == *"Read-only file system"* ]]
+    rm "$MNT/3"
+    for command in touch mkdir "ln -s x" "ln $MNT/f" "mv $MNT/f" mkfifo; do
+        run ! $command "$MNT/a:b"
+    done
+    [ "$(grep ' EINVAL ' "$LOG" | cut -d' ' -f3 | sort -u | xargs)" = 'create link mkdir mknod rename symlink' ]
+    [ "$(cd "$BACK" && echo *)" = "2 f kept 1" ]
+    grep -q " $MNT .* fuse.slowpool " /proc/self/mountinfo
+}
+
+@test "--refuse=target fails symbolic links that say such a thing; the mount is as any" {
+    slowfs --refuse='target:*:*:EINVAL'
+    ln -s a "$MNT/s:1"
+    run ! ln -s c:a "$MNT/s2"
+    [[ "$output" == *"Invalid argument"* ]]
+    [ "$(ls "$BACK")" = s:1 ]
+    grep -q " $MNT .* fuse.slowfs " /proc/self/mountinfo
+}
+
+@test "--name-max is the longest name, whether statfs says so or not" {
+    local said
+    for said in 20 255; do
+        slowfs --name-max="20:$said"
+        [ "$(stat -f -c %l "$MNT")" = "$said" ]
+        touch "$MNT/$(printf '%020d' 1)"
+        for command in touch mkdir "ln -s x" "mv $MNT/$(printf '%020d' 1)"; do
+            run ! $command "$MNT/$(printf '%021d' 1)"
+            [[ "$output" == *"File name too long"* ]]
+        done
+        umount "$MNT"
+    done
+}
+
 @test "from the nth request on all fail, and kinds count apart" {
     slowfs --fail=mkdir:2+:ENOSPC --fail=unlink:1:EACCES --fail=unlink:3:EROFS
     mkdir "$MNT/1"

@@ -130,6 +130,8 @@ bool call_admit(struct call *call)
 		wait_ns += f->hang_ns;
 		err = err ? err : f->err;
 	}
+	if (!err)
+		err = refusal_of(call);
 	if (wait_ns)
 		sleep_until(call->start_ns + wait_ns);
 	return !err || !call_failed(call, err);
@@ -152,7 +154,7 @@ void call_end(struct call *call, int err)
 
 /* ---- options ----------------------------------------------------------------------- */
 
-static bool parse_kind(const char *text, size_t length, enum kind *kind)
+bool call_parse_kind(const char *text, size_t length, enum kind *kind)
 {
 	for (unsigned k = 0; k < KIND_FORGET; k++)
 		if (strlen(kind_name[k]) == length && !memcmp(kind_name[k], text, length))
@@ -193,7 +195,7 @@ bool call_parse_delay(const char *spec)
 		enum kind kind = KIND_LOOKUP;
 		uint64_t ns;
 
-		if (!all && !parse_kind(spec, length, &kind))
+		if (!all && !call_parse_kind(spec, length, &kind))
 			return false;
 		if (!parse_duration(all ? spec : spec + length + 1, &ns, &spec))
 			return false;
@@ -204,7 +206,7 @@ bool call_parse_delay(const char *spec)
 	}
 }
 
-static int parse_errno(const char *text)
+int call_parse_errno(const char *text)
 {
 	for (int err = 1; err <= ERRNO_MAX; err++) {
 		const char *name = strerrorname_np(err);
@@ -221,7 +223,7 @@ static const char *parse_occasion(const char *spec, struct fault *fault)
 	size_t length = strcspn(spec, ":");
 	char *rest;
 
-	if (fault_count == FAULTS_MAX || !spec[length] || !parse_kind(spec, length, &fault->kind))
+	if (fault_count == FAULTS_MAX || !spec[length] || !call_parse_kind(spec, length, &fault->kind))
 		return NULL;
 	fault->nth = strtoull(spec + length + 1, &rest, 10);
 	fault->onward = *rest == '+';
@@ -234,7 +236,7 @@ bool call_parse_fail(const char *spec)
 	struct fault fault = {0};
 	const char *rest = parse_occasion(spec, &fault);
 
-	if (!rest || !(fault.err = parse_errno(rest)))
+	if (!rest || !(fault.err = call_parse_errno(rest)))
 		return false;
 	faults[fault_count++] = fault;
 	return true;

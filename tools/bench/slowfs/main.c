@@ -6,6 +6,7 @@
  *   main.c     options, start and end
  *   wire.c     gets the kernel to look up the names of one directory in parallel
  *   call.c     each request's delay, faults and log line
+ *   refusals.c requests that are refused for the name they are about
  *   node.c     which backing file a node id stands for
  *   ops_*.c    each request carried out on the backing directory
  *   kinds.def  the kinds of request
@@ -56,6 +57,11 @@ static const char usage_text[] =
 	"                              to right, so 1ms,flush:0 is all but flush\n"
 	"  --fail=KIND:N[+]:ERRNO      the Nth request of the kind (and all after it) fails\n"
 	"  --hang=KIND:N[+]:TIME       it is answered TIME late\n"
+	"  --refuse=KIND:GLOB:ERRNO    it fails whenever it is about such a name. KIND \"name\" is\n"
+	"                              all that would make it, \"target\" a symlink that says it;\n"
+	"                              with any other the mount's type is fuse.slowpool, as of\n"
+	"                              storage that decides by file\n"
+	"  --name-max=N[:M]            no name is longer than N bytes; statfs says so, or M\n"
 	"  --log=FILE                  append a line per request: start-ns end-ns kind ino name\n"
 	"                              ino2 name2 errno thread-id ('-' none, '0' no error)\n"
 	"  --entry-timeout=SEC         how long the kernel may believe a name (1)\n"
@@ -92,6 +98,8 @@ enum option_id {
 	OPT_DELAY = 256,
 	OPT_FAIL,
 	OPT_HANG,
+	OPT_REFUSE,
+	OPT_NAME_MAX,
 	OPT_LOG,
 	OPT_ENTRY,
 	OPT_ATTR,
@@ -113,6 +121,8 @@ static const struct option long_options[] = {
 	{"delay", required_argument, NULL, OPT_DELAY},
 	{"fail", required_argument, NULL, OPT_FAIL},
 	{"hang", required_argument, NULL, OPT_HANG},
+	{"refuse", required_argument, NULL, OPT_REFUSE},
+	{"name-max", required_argument, NULL, OPT_NAME_MAX},
 	{"log", required_argument, NULL, OPT_LOG},
 	{"entry-timeout", required_argument, NULL, OPT_ENTRY},
 	{"attr-timeout", required_argument, NULL, OPT_ATTR},
@@ -180,6 +190,8 @@ static bool take_option(int option, const char *value)
 	case OPT_DELAY: return call_parse_delay(value);
 	case OPT_FAIL: return call_parse_fail(value);
 	case OPT_HANG: return call_parse_hang(value);
+	case OPT_REFUSE: return refusal_parse(value);
+	case OPT_NAME_MAX: return refusal_parse_name_max(value);
 	case OPT_LOG: return args.log = value, true;
 	case OPT_ENTRY: return parse_seconds(value, &settings.entry_timeout);
 	case OPT_ATTR: return parse_seconds(value, &settings.attr_timeout);
@@ -366,7 +378,8 @@ static struct fuse_session *session_new(void)
 	struct fuse_session *session;
 
 	fuse_opt_add_arg(&fuse_args, "slowfs");
-	fuse_opt_add_arg(&fuse_args, "-odefault_permissions,fsname=slowfs,subtype=slowfs");
+	fuse_opt_add_arg(&fuse_args, "-odefault_permissions,fsname=slowfs");
+	fuse_opt_add_arg(&fuse_args, refusals_by_file() ? "-osubtype=slowpool" : "-osubtype=slowfs");
 	if (geteuid() == 0)
 		fuse_opt_add_arg(&fuse_args, "-oallow_other");
 	if (args.mount_options) {

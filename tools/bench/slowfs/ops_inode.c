@@ -149,6 +149,8 @@ static void op_statfs(fuse_req_t req, fuse_ino_t id)
 	err = hold_begin(&node, id);
 	if (!err)
 		err = errno_of(fstatvfs(node.fd, &st));
+	if (!err && st.f_namemax > refusal_name_max())
+		st.f_namemax = refusal_name_max();
 	if (!call_failed(&call, err))
 		fuse_reply_statfs(req, &st);
 }

@@ -91,6 +91,25 @@ bool call_parse_fail(const char *spec);
 bool call_parse_hang(const char *spec);
 int call_open_log(const char *path);
 
+/* The kind whose name is the LENGTH bytes at TEXT; the errno of that name, or 0. */
+bool call_parse_kind(const char *text, size_t length, enum kind *kind);
+int call_parse_errno(const char *text);
+
+/* ---- refusals.c: what is refused for its name -------------------------------------- */
+
+/* The errno with which CALL is refused, or 0. */
+int refusal_of(const struct call *call);
+
+/* True if more is refused than names that cannot be: then this storage decides by file. */
+bool refusals_by_file(void);
+
+/* The length of the longest name, as statfs has it. */
+unsigned long refusal_name_max(void);
+
+/* Option arguments; false when malformed. */
+bool refusal_parse(const char *spec);
+bool refusal_parse_name_max(const char *spec);
+
 /* ---- node.c: which backing file a node id stands for ------------------------------- */
 
 int node_open_root(const char *backing);
