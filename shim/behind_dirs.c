@@ -106,8 +106,10 @@ void dir_drop(struct behind *behind, struct dir *dir)
 	sweep_end(&dir->listing);
 	sys(SYS_close, dir->fd);
 	memset(dir, 0, sizeof(*dir));
-	if (--behind->descriptors == 0)
+	if (--behind->descriptors == 0) {
+		mounts_forget(behind);
 		crew_end(); /* from here on nobody looks what the program does */
+	}
 }
 
 /* ---- doubts ---- */

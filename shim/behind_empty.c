@@ -261,6 +261,8 @@ static enum reason removal_proof(struct behind *behind, const struct spot *spot,
 		return REASON_SHARED;
 	if (directory && !dir_emptied(child))
 		return REASON_NOT_EMPTIED;
+	if (mount_of(behind, dir)->by_file)
+		return REASON_BY_FILE;
 	if (!successes_enough(behind, dir, &spot->parent))
 		return REASON_UNPROVEN;
 	if (!entry_removable(behind, spot))
@@ -312,7 +314,7 @@ static void removal_learn(struct behind *behind, struct dir *dir, const struct s
 	uint32_t entry;
 
 	dir->successes++;
-	if (ended_has(behind, &dir->identity))
+	if (ended_has(behind, &dir->identity) || mount_of(behind, dir)->by_file)
 		return;
 	if (!dir->listed && worth_listing(behind, dir, parent))
 		relist(behind, dir);

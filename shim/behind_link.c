@@ -5,6 +5,7 @@
  */
 #include "behind_private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -68,6 +69,8 @@ static enum reason target_proof(struct behind *behind, const struct spot *spot)
 		return REASON_FAILED;
 	if (!flight_open())
 		return REASON_NO_RING;
+	if (mount_of(behind, spot->dir)->by_file)
+		return REASON_BY_FILE;
 	reason = name_proof(spot->dir, spot->name);
 	if (reason == REASON_NONE && !space_left(behind, spot->dir))
 		reason = REASON_SPACE;
@@ -190,7 +193,8 @@ static enum reason link_proof(struct behind *behind, const struct call *call, st
 	if (reason != REASON_NONE)
 		return reason;
 	/* EACCES, EROFS, EXDEV by project or key: it went well from there before. */
-	if (!source->dir || !identity_same(&target->dir->linked_from, &source->dir->identity))
+	if (!source->dir || !identity_same(&target->dir->linked_from, &source->dir->identity) ||
+	    !mount_links_enough(mount_of(behind, target->dir)))
 		return REASON_UNPROVEN;
 	return REASON_NONE;
 }
@@ -213,10 +217,13 @@ static void link_acknowledge(struct behind *behind, const struct passage *passag
 static void link_learn(struct behind *behind, struct dir *dir, int fd, const char *path)
 {
 	const struct identity identity = dir->identity;
-	struct dir *from = spot_read(behind, &behind->spot, fd, path)
-				   ? spot_take(behind, &behind->spot)
-				   : NULL;
+	struct mount *mount = mount_of(behind, dir);
+	struct dir *from;
 
+	if (mount->by_file)
+		return;
+	mount->links++;
+	from = spot_read(behind, &behind->spot, fd, path) ? spot_take(behind, &behind->spot) : NULL;
 	dir = private_again(&identity);
 	if (dir && from)
 		dir->linked_from = from->identity;
@@ -252,8 +259,12 @@ bool links_command(struct behind *behind, const struct passage *passage, struct 
 		return true;
 	}
 	plain_prepare(behind, target);
-	if (plain_make(passage, target, reason, link_unseen(target, &statx), &dir) && dir)
-		link_learn(behind, dir, call->fd, call->path);
+	if (plain_make(passage, target, reason, link_unseen(target, &statx), &dir)) {
+		if (dir)
+			link_learn(behind, dir, call->fd, call->path);
+	} else if (dir && reason == REASON_UNPROVEN) {
+		mount_refused(behind, dir, errno);
+	}
 	return true;
 }
 
@@ -355,6 +366,7 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 	struct statx statx;
 	enum reason reason;
 	struct dir *dir;
+	bool within;
 
 	spot_read(behind, target, fd, path);
 	if (renames) {
@@ -370,9 +382,14 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 		makes_acknowledge(behind, passage, call, target, other, &statx);
 		return true;
 	}
+	within = renames && other->dir && other->dir == target->dir;
 	plain_prepare(behind, target);
-	if (!plain_make(passage, target, reason, !renames && spot_is_private(target), &dir) ||
-	    !behind_root())
+	if (!plain_make(passage, target, reason, !renames && spot_is_private(target), &dir)) {
+		if (within && dir)
+			mount_refused(behind, dir, errno);
+		return true;
+	}
+	if (!behind_root())
 		return true;
 	if (dir)
 		dir->proven[made_kind(call)] = true;

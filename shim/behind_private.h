@@ -24,6 +24,7 @@ enum {
 	BEHIND_ENDED = 256,     /* directories whose emptying has ended, remembered */
 	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
+	BEHIND_MOUNTS = 8,      /* mounts known at once */
 	COMMAND_SLOW_NS = 200 * 1000, /* as of pace.h: a plain command that waited, on storage that does so */
 };
 
@@ -129,6 +130,15 @@ struct dir {
 	bool listed;       /* to its end */
 };
 
+/* What is known of a mount in which commands may be acknowledged. */
+struct mount {
+	bool known;
+	bool by_file;     /* one file's success says nothing of the next one's: never */
+	bool bridge;      /* a server decides */
+	uint64_t id;      /* STATX_MNT_ID */
+	unsigned links;   /* plain ones that went well */
+};
+
 enum {
 	MADE_SYMLINK,
 	MADE_DIRECTORY,
@@ -189,6 +199,8 @@ struct behind {
 	} streams[BEHIND_STREAMS];
 	uint64_t doubted[BEHIND_DOUBTED]; /* devices */
 	unsigned doubted_count;
+	struct mount mounts[BEHIND_MOUNTS];
+	unsigned mounts_next;
 	struct identity ended[BEHIND_ENDED];
 	unsigned ended_next;
 	struct spot spot, spot2;
@@ -312,6 +324,21 @@ void stream_opened(struct behind *behind, DIR *stream, int fd);
 void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry, bool end);
 void stream_gone(struct behind *behind, DIR *stream);
 bool stream_noted(const struct behind *behind, DIR *stream);
+
+/* ---- behind_mount.c ---- */
+
+/* The mount of that STATX_MNT_ID, or null where it is not known; DIR's, judged if need be. */
+struct mount *mount_find(struct behind *behind, uint64_t id);
+struct mount *mount_of(struct behind *behind, const struct dir *dir);
+
+/* Nothing of ours keeps any mount any more: the numbers may become others'. */
+void mounts_forget(struct behind *behind);
+
+/* In DIR ERR refused what was proven otherwise: if a file may be what it is about, never again. */
+void mount_refused(struct behind *behind, const struct dir *dir, int err);
+
+/* Did as many plain links go well as its kind of storage needs? */
+bool mount_links_enough(const struct mount *mount);
 
 /* ---- behind_lost.c ---- */
 

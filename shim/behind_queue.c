@@ -165,8 +165,11 @@ static void command_end(struct behind *behind, struct command *command, int resu
 		late_report(command_name(command), command->shown, -result);
 	if (result < 0)
 		behind->failed = true;
-	if (result < 0 && command_makes(command))
+	if (result < 0 && command_makes(command)) {
 		lost_note(&command->inode, -result);
+		if (command->inode.inode)
+			mount_refused(behind, dir, -result);
+	}
 	if (result == 0 && command->opcode == OPCODE_MKDIRAT)
 		dir_made(behind, dir->fd, command->name);
 	trace_flight(TRACKS_BEFORE + (unsigned)(dir - behind->dirs), command_name(command),
