@@ -27,18 +27,19 @@ enum {
 };
 
 /* ENOSPC, EDQUOT: the file system is not near full. User quotas do not show there. */
-static bool space_left(struct behind *behind, const struct dir *dir)
+static bool space_left(struct behind *behind, const struct dir *dir, struct mount *mount)
 {
 	struct statfs statfs;
 	uint64_t now = clock_ns();
 
-	if (behind->space_left && behind->space_device == dir->identity.device &&
-	    now - behind->space_ns < SPACE_NS) {
+	if (mount->name_most && behind->space_left &&
+	    behind->space_device == dir->identity.device && now - behind->space_ns < SPACE_NS) {
 		behind->space_left--;
 		return true;
 	}
 	if (sys(SYS_fstatfs, dir->fd, &statfs) != 0)
 		return false;
+	mount->name_most = statfs.f_namelen > 0 ? (size_t)statfs.f_namelen : NAME_MAX;
 	/* What is pending is still to come. */
 	if ((statfs.f_blocks && statfs.f_bavail < SPACE_BLOCKS + 2 * behind->making) ||
 	    (statfs.f_files && statfs.f_ffree < SPACE_BLOCKS + behind->making))
@@ -49,11 +50,14 @@ static bool space_left(struct behind *behind, const struct dir *dir)
 	return true;
 }
 
-/* EEXIST, ENAMETOOLONG, EINVAL: a name not used before, nor one a file system may take for it. */
-static enum reason name_proof(const struct dir *dir, const char *name)
+/*
+ * EEXIST, ENAMETOOLONG, EINVAL, EILSEQ: a name not used before, nor one a file system may take for
+ * it, and of letters that this one holds.
+ */
+static enum reason name_proof(const struct dir *dir, const struct mount *mount, const char *name)
 {
 	if (!name[0] || name_is_self(name) || strlen(name) > NAME_MAX || dir->strange ||
-	    !name_is_ascii(name))
+	    !name_is_ascii(name) || !mount_holds_name(mount, name))
 		return REASON_NAME;
 	return names_has(dir, name) ? REASON_NAME_USED : REASON_NONE;
 }
@@ -62,6 +66,7 @@ static enum reason name_proof(const struct dir *dir, const char *name)
 static enum reason target_proof(struct behind *behind, const struct spot *spot)
 {
 	enum reason reason;
+	struct mount *mount;
 
 	if (!spot->dir || spot->dir->ground != GROUND_PRIVATE)
 		return REASON_SHARED;
@@ -69,11 +74,14 @@ static enum reason target_proof(struct behind *behind, const struct spot *spot)
 		return REASON_FAILED;
 	if (!flight_open())
 		return REASON_NO_RING;
-	if (mount_of(behind, spot->dir)->by_file)
+	mount = mount_of(behind, spot->dir);
+	if (mount->by_file)
 		return REASON_BY_FILE;
-	reason = name_proof(spot->dir, spot->name);
-	if (reason == REASON_NONE && !space_left(behind, spot->dir))
+	reason = name_proof(spot->dir, mount, spot->name);
+	if (reason == REASON_NONE && !space_left(behind, spot->dir, mount))
 		reason = REASON_SPACE;
+	if (reason == REASON_NONE && strlen(spot->name) > mount->name_most)
+		reason = REASON_NAME;
 	return reason;
 }
 
@@ -134,6 +142,7 @@ static bool plain_make(const struct passage *passage, struct spot *spot,
 {
 	const struct identity identity = spot_identity(spot);
 	char name[NAME_MAX + 1] = "";
+	struct mount *mount;
 	bool made;
 
 	if (spot->known && strlen(spot->name) <= NAME_MAX)
@@ -144,8 +153,12 @@ static bool plain_make(const struct passage *passage, struct spot *spot,
 	if (made && !name[0] && behind_root())
 		behind_forget(behind_root());
 	*dir = private_again(&identity);
-	if (*dir && name[0])
-		names_add(*dir, name);
+	if (!*dir || !name[0])
+		return made;
+	names_add(*dir, name);
+	mount = mount_find(behind_root(), (*dir)->mount);
+	if (made && mount)
+		mount_learn_name(mount, name);
 	return made;
 }
 
@@ -292,11 +305,20 @@ static enum reason rename_proof(const struct spot *target, const struct spot *so
 }
 
 /* What a symbolic link says; kept beside the command while it waits. */
-static enum reason symlink_proof(struct spot *said, const char *path)
+static enum reason symlink_proof(const struct mount *mount, struct spot *said, const char *path)
 {
 	if (!path_read(path, said->path) || !said->path[0] || strlen(said->path) > NAME_MAX)
 		return REASON_SOURCE;
-	return REASON_NONE;
+	return mount_holds_target(mount, said->path) ? REASON_NONE : REASON_NAME;
+}
+
+/* A plain symlink in DIR says what is at PATH. */
+static void symlink_learn(struct behind *behind, const struct dir *dir, const char *path)
+{
+	struct mount *mount = mount_find(behind, dir->mount);
+
+	if (mount && path_copy(path, behind->spot2.path))
+		mount_learn_target(mount, behind->spot2.path);
 }
 
 static enum reason makes_proof(struct behind *behind, const struct call *call,
@@ -311,7 +333,7 @@ static enum reason makes_proof(struct behind *behind, const struct call *call,
 	if (call->opcode == OPCODE_RENAMEAT)
 		return rename_proof(target, other, call, statx);
 	if (call->opcode == OPCODE_SYMLINKAT)
-		return symlink_proof(other, call->path);
+		return symlink_proof(mount_of(behind, target->dir), other, call->path);
 	if (behind->awaited >= AWAITED_MOST)
 		return REASON_AWAITED;
 	return target->dir->names_used < SUBDIRECTORIES_MOST ? REASON_NONE : REASON_SOURCE;
@@ -393,6 +415,8 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 		return true;
 	if (dir)
 		dir->proven[made_kind(call)] = true;
+	if (dir && call->opcode == OPCODE_SYMLINKAT)
+		symlink_learn(behind, dir, call->path);
 	if (makes_directory)
 		dir_made(behind, fd, path);
 	if (renames)

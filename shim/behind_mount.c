@@ -19,6 +19,7 @@
 enum {
 	LINE_MOST = 32 * 1024, /* of mountinfo: an overlay names all its layers there */
 	BRIDGE_LINKS = 8,      /* plain links first where a pool may be behind a server */
+	LENGTH_SURE = 64,      /* bytes of a name: any file system holds so many that tells wrongly */
 	DEVICES_MOST = 32,     /* that were seen to decide by file, remembered */
 };
 
@@ -110,6 +111,7 @@ static void mount_judge(struct mount *mount, uint64_t device)
 			mount->by_file = device_refused(device);
 			mount->bridge = types[i].bridge;
 		}
+	mount->doubtful = !strncmp(type, "fuse", 4);
 }
 
 /* ---- records ---- */
@@ -137,6 +139,44 @@ struct mount *mount_of(struct behind *behind, const struct dir *dir)
 void mounts_forget(struct behind *behind)
 {
 	memset(behind->mounts, 0, sizeof(behind->mounts));
+}
+
+/* ---- what went well there ---- */
+
+/* What a daemon tells statfs(2) of lengths may be made up (sshfs did until OpenSSH said). */
+static bool length_holds(const struct mount *mount, size_t length, size_t longest)
+{
+	return !mount->doubtful || length <= LENGTH_SURE || length <= longest;
+}
+
+bool mount_holds_name(const struct mount *mount, const char *name)
+{
+	return length_holds(mount, strlen(name), mount->longest_name) && spelling_common(name) &&
+	       spelling_holds(&mount->names, name);
+}
+
+void mount_learn_name(struct mount *mount, const char *name)
+{
+	if (strlen(name) > mount->longest_name)
+		mount->longest_name = strlen(name);
+	spelling_learn(&mount->names, name);
+}
+
+/* Where a server keeps a link as Windows does, what it says is turned into a name of Windows'. */
+bool mount_holds_target(const struct mount *mount, const char *target)
+{
+	if (target[0] == '/' && !mount->absolute)
+		return false;
+	return length_holds(mount, strlen(target), mount->longest_target) &&
+	       spelling_holds(&mount->targets, target);
+}
+
+void mount_learn_target(struct mount *mount, const char *target)
+{
+	mount->absolute |= target[0] == '/';
+	if (strlen(target) > mount->longest_target)
+		mount->longest_target = strlen(target);
+	spelling_learn(&mount->targets, target);
 }
 
 bool mount_links_enough(const struct mount *mount)

@@ -13,6 +13,7 @@
 #include "crew.h"
 #include "governor.h"
 #include "path.h"
+#include "spelling.h"
 #include "sweep.h"
 
 struct ring;
@@ -135,8 +136,14 @@ struct mount {
 	bool known;
 	bool by_file;     /* one file's success says nothing of the next one's: never */
 	bool bridge;      /* a server decides */
+	bool doubtful;    /* what statfs(2) says of it may be made up */
+	bool absolute;    /* a plain symlink to an absolute path went well */
 	uint64_t id;      /* STATX_MNT_ID */
 	unsigned links;   /* plain ones that went well */
+	size_t name_most; /* bytes, by statfs(2); 0: not asked yet */
+	/* Of plain successes: the longest, and of what bytes they were. */
+	size_t longest_name, longest_target;
+	struct spelling names, targets;
 };
 
 enum {
@@ -336,6 +343,12 @@ void mounts_forget(struct behind *behind);
 
 /* In DIR ERR refused what was proven otherwise: if a file may be what it is about, never again. */
 void mount_refused(struct behind *behind, const struct dir *dir, int err);
+
+/* Is it proven that a name, or what a symbolic link says, can be held? And such a one went well. */
+bool mount_holds_name(const struct mount *mount, const char *name);
+void mount_learn_name(struct mount *mount, const char *name);
+bool mount_holds_target(const struct mount *mount, const char *target);
+void mount_learn_target(struct mount *mount, const char *target);
 
 /* Did as many plain links go well as its kind of storage needs? */
 bool mount_links_enough(const struct mount *mount);
