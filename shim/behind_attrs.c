@@ -234,7 +234,7 @@ static struct attribute attribute_of(enum op op, const long *arg)
 
 /* At once. Nobody else sees it, and what was asked about others stays good. */
 static void attribute_make(struct behind *behind, const struct passage *passage, struct dir *dir,
-			   const struct attribute *attribute, const char *shown)
+			   const struct attribute *attribute, const char shown[BEHIND_SHOWN])
 {
 	const struct identity identity = dir->identity;
 	uint64_t mount = dir->mount;
@@ -253,7 +253,7 @@ static void attribute_make(struct behind *behind, const struct passage *passage,
 
 static void attribute_acknowledge(struct behind *behind, const struct passage *passage,
 				  struct dir *dir, const struct attribute *attribute,
-				  const char *shown)
+				  const char shown[BEHIND_SHOWN])
 {
 	wanted_add(behind, dir, attribute, shown);
 	queue_gather(behind, dir);
@@ -272,7 +272,7 @@ static bool overtakes(const struct dir *dir, enum attribute_kind kind)
 
 /* True if PASSAGE was acknowledged or made. */
 static bool private_command(struct behind *behind, const struct passage *passage, struct dir *dir,
-			    const struct statx *statx, const char *shown)
+			    const struct statx *statx, const char shown[BEHIND_SHOWN])
 {
 	const long *arg = passage->regs->arg;
 	struct attribute attribute = attribute_of(passage->op, arg);
@@ -305,11 +305,13 @@ bool attributes_command(struct behind *behind, const struct passage *passage)
 	struct spot *spot = &behind->spot;
 	struct identity identity;
 	struct statx statx;
+	char shown[BEHIND_SHOWN] = "";
 	struct dir *dir;
 
 	if (subject.path) {
 		spot_read(behind, spot, subject.fd, subject.path);
 		touch_name(behind, spot);
+		path_show(shown, spot);
 	}
 	if ((subject.path && !spot->known) || subject_statx(&subject, spot, &statx) != 0) {
 		queue_wait_all(behind);
@@ -320,8 +322,7 @@ bool attributes_command(struct behind *behind, const struct passage *passage)
 	if (dir)
 		dir = dir_confirm(behind, dir, subject_handle(&subject, spot));
 	if (dir && dir->ground == GROUND_PRIVATE)
-		return private_command(behind, passage, dir, &statx,
-				       subject.path ? spot->path : "");
+		return private_command(behind, passage, dir, &statx, shown);
 	if (subject.path && spot->dir && spot->dir->ground == GROUND_PRIVATE)
 		touch_inode(behind, &identity);
 	else

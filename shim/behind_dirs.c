@@ -345,22 +345,12 @@ bool name_is_ascii(const char *name)
 	return true;
 }
 
-static void text_keep(char *kept, size_t room, const char *text)
-{
-	size_t length = strnlen(text, room - 1);
-
-	memcpy(kept, text, length);
-	kept[length] = '\0';
-}
-
-void path_show(char shown[BEHIND_SHOWN], const char *path)
-{
-	text_keep(shown, BEHIND_SHOWN, path);
-}
-
 void name_keep(char kept[NAME_MAX + 1], const char *name)
 {
-	text_keep(kept, NAME_MAX + 1, name);
+	size_t length = strnlen(name, NAME_MAX);
+
+	memcpy(kept, name, length);
+	kept[length] = '\0';
 }
 
 static unsigned char letter_fold(char letter)

@@ -284,7 +284,7 @@ static void removal_acknowledge(struct behind *behind, const struct passage *pas
 	command->opcode = OPCODE_UNLINKAT;
 	command->flags = call->flags;
 	name_keep(command->name, spot->name);
-	path_show(command->shown, spot->path);
+	path_show(command->shown, spot);
 	command->inode = (struct identity){dir->identity.device, listed->inode};
 	command->after = child;
 	command->is_way = child || listed->type == DT_LNK;

@@ -170,7 +170,7 @@ static void command_fill(struct command *command, const struct passage *passage,
 	command->flags = call->flags;
 	command->mode = call->mode;
 	name_keep(command->name, spot->name);
-	path_show(command->shown, spot->path);
+	path_show(command->shown, spot);
 }
 
 /* COMMAND is acknowledged: the program has its 0. */

@@ -21,7 +21,8 @@ struct ring;
 enum {
 	BEHIND_DIRS = 256,      /* directories known at once */
 	BEHIND_COMMANDS = 2048, /* acknowledged and not done: then the program waits */
-	BEHIND_SHOWN = 256,     /* bytes of a path that a late report shows */
+	BEHIND_SHOWN = 256,     /* bytes of a path as the program spelled it, for a late report; */
+	SHOWN_ROOM = PATH_MAX + NAME_MAX + 2, /* and of one that the kernel has */
 	BEHIND_ENDED = 256,     /* directories whose emptying has ended, remembered */
 	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
@@ -59,7 +60,7 @@ struct command {
 	uint64_t since_ns;
 	char name[NAME_MAX + 1];
 	char name2[NAME_MAX + 1]; /* link, rename: the source's; symlink: what it says */
-	char shown[BEHIND_SHOWN]; /* the path as the program spelled it */
+	char shown[BEHIND_SHOWN]; /* for path_shown */
 };
 
 /* What a call sets of a directory, where it can be set later. */
@@ -94,7 +95,7 @@ struct wanted {
 	uint32_t uid, gid;
 	mode_t mode;
 	struct timespec times[2];
-	char shown[BEHIND_SHOWN]; /* the directory's path as the program spelled it then */
+	char shown[BEHIND_SHOWN]; /* of the directory, for path_shown */
 };
 
 struct dir {
@@ -129,6 +130,7 @@ struct dir {
 	bool strange;      /* a name beyond ASCII was used: others may be equal to it */
 	bool proven[3];    /* a plain success of MADE_* */
 	bool listed;       /* to its end */
+	bool keeps;        /* a removal in it failed late, and was told of */
 };
 
 /* What is known of a mount in which commands may be acknowledged. */
@@ -307,8 +309,7 @@ bool names_has(const struct dir *dir, const char *name);
 void names_add(struct dir *dir, const char *name);
 bool name_is_ascii(const char *name);
 
-/* Copies, cut where they are too long: a path as a late report shows it, and a name. */
-void path_show(char shown[BEHIND_SHOWN], const char *path);
+/* A copy, cut where it is too long. */
 void name_keep(char kept[NAME_MAX + 1], const char *name);
 
 /* Equal, or equal but for the case of ASCII letters. */
@@ -331,6 +332,15 @@ void stream_opened(struct behind *behind, DIR *stream, int fd);
 void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry, bool end);
 void stream_gone(struct behind *behind, DIR *stream);
 bool stream_noted(const struct behind *behind, DIR *stream);
+
+/* ---- behind_shown.c ---- */
+
+/* Keeps in SHOWN how the program spelled SPOT, if that says where it is; else it is empty. */
+void path_show(char shown[BEHIND_SHOWN], const struct spot *spot);
+
+/* The path of NAME in DIR, or with an empty NAME of DIR, for a late report; it may be in PATH. */
+const char *path_shown(const struct dir *dir, const char *shown, const char *name,
+		       char path[SHOWN_ROOM]);
 
 /* ---- behind_mount.c ---- */
 
@@ -382,9 +392,9 @@ bool wanted_proven(const struct behind *behind, const struct dir *dir,
 void wanted_learn(struct behind *behind, uint64_t mount, const struct attribute *attribute,
 		  bool success);
 
-/* It is set behind what is pending in DIR. SHOWN: the path for a late report. */
+/* It is set behind what is pending in DIR. SHOWN: by path_show. */
 void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *attribute,
-		const char *shown);
+		const char shown[BEHIND_SHOWN]);
 bool wanted_has(const struct dir *dir, enum attribute_kind kind);
 
 /* No command is pending in DIR any more: what is wanted is set. */

@@ -154,6 +154,25 @@ static void command_unlink(struct dir *dir, struct command *command)
 		dir->tail = before;
 }
 
+/* A directory that stays because something in it does: of that, a line has been written already. */
+static bool command_follows(const struct command *command, int result)
+{
+	return command->after && command->after->keeps &&
+	       (result == -ENOTEMPTY || result == -EEXIST);
+}
+
+static void command_tell(const struct command *command, int result)
+{
+	char path[SHOWN_ROOM];
+
+	if (command_follows(command, result))
+		late_follows();
+	else
+		late_report(command_name(command),
+			    path_shown(command->dir, command->shown, command->name, path), -result);
+	command->dir->keeps |= !command_makes(command);
+}
+
 /* It is over, with RESULT. */
 static void command_end(struct behind *behind, struct command *command, int result)
 {
@@ -162,7 +181,7 @@ static void command_end(struct behind *behind, struct command *command, int resu
 	if (result == -ENOENT && command->opcode == OPCODE_UNLINKAT)
 		late_gone();
 	else if (result < 0)
-		late_report(command_name(command), command->shown, -result);
+		command_tell(command, result);
 	if (result < 0)
 		behind->failed = true;
 	if (result < 0 && command_makes(command)) {

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "late.h"
 #include "sys.h"
@@ -71,7 +72,7 @@ static void wanted_count(struct behind *behind, struct dir *dir, int by)
 }
 
 void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *attribute,
-		const char *shown)
+		const char shown[BEHIND_SHOWN])
 {
 	struct wanted *wanted = &dir->wanted;
 
@@ -92,7 +93,7 @@ void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *
 	if (!wanted->kinds)
 		wanted_count(behind, dir, 1);
 	wanted->kinds |= (uint8_t)(1U << attribute->kind);
-	path_show(wanted->shown, shown);
+	memcpy(wanted->shown, shown, BEHIND_SHOWN);
 }
 
 bool wanted_has(const struct dir *dir, enum attribute_kind kind)
@@ -159,13 +160,14 @@ static void wanted_end(struct behind *behind, struct dir *dir)
 {
 	static const char *const names[] = {"fchownat", "fchmodat", "utimensat"};
 	struct wanted *wanted = &dir->wanted;
+	char path[SHOWN_ROOM];
 
 	for (enum attribute_kind kind = 0; kind < ATTRIBUTE_KINDS; kind++) {
 		int err = wanted->results[kind];
 
 		if (err == 0 || err == -ENOENT) /* removed meanwhile */
 			continue;
-		late_report(names[kind], wanted->shown, -err);
+		late_report(names[kind], path_shown(dir, wanted->shown, "", path), -err);
 		behind->failed = true;
 	}
 	behind->setting--;

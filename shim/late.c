@@ -87,7 +87,7 @@ static void line_write(const char *op, const char *path, int err)
 				   why, " (reported late)", NULL});
 }
 
-void late_report(const char *op, const char *path, int err)
+static void failure_note(void)
 {
 	if (!happened) {
 		happened = process_map_wiped(sizeof(*happened));
@@ -96,8 +96,18 @@ void late_report(const char *op, const char *path, int err)
 	}
 	*happened = true;
 	stats_ring(RING_STAT_LATE);
+}
+
+void late_report(const char *op, const char *path, int err)
+{
+	failure_note();
 	if (stderr_unchanged())
 		line_write(op, path, err);
+}
+
+void late_follows(void)
+{
+	failure_note();
 }
 
 void late_gone(void)

@@ -16,10 +16,13 @@
 void late_begin(void);
 
 /*
- * OP (the system call's name) on PATH, as the program spelled it or null, failed with ERR, a
- * positive errno, after it had been acknowledged.
+ * OP (the system call's name) on PATH (null where none is known) failed with ERR, a positive errno,
+ * after it had been acknowledged.
  */
 void late_report(const char *op, const char *path, int err);
+
+/* What failed late follows from a failure that was reported: it is counted, and adds no line. */
+void late_follows(void);
 
 /* What unlink or rmdir was to remove had gone: as asked, so this is counted and no more. */
 void late_gone(void);

@@ -57,7 +57,7 @@ many() {
         shim_in auto rm -rf s 2>../errors || status=$?
         leave_slow
         [ "$status" -eq 1 ]
-        grep -q "^ushim: rmdir '[1-6]': .* (reported late)" errors || fail "$(cat errors)"
+        grep -q "^ushim: rmdir 's/[1-6]': .* (reported late)" errors || fail "$(cat errors)"
         [ -d back/s ]
         [ "$(find back/s -type f | wc -l)" -eq 0 ]
         rm -rf back/s
@@ -107,4 +107,47 @@ many() {
         return 0
     done
     fail "the stranger was never first"
+}
+
+@test "C6: the line says where, however the program spells it" {
+    mkdir -p back/s/a
+    touch back/s/a/{1..12}
+    # By a descriptor, as rm and cp spell it: from where we are.
+    enter_slow --delay=500us --fail=unlink:6:EIO
+    ! shim_in auto rm -rf s 2>../errors
+    leave_slow
+    grep -qx "ushim: unlinkat 's/a/[0-9]*': Input/output error (reported late)" errors || fail "$(cat errors)"
+    # From elsewhere: all of it.
+    touch back/s/a/{1..12}
+    enter_slow --delay=500us --fail=unlink:6:EIO
+    ! (cd / && shim_in auto rm -rf "$OLDPWD/s" 2>"$BATS_TEST_TMPDIR/errors")
+    leave_slow
+    grep -qx "ushim: unlinkat '$PWD/mnt/s/a/[0-9]*': Input/output error (reported late)" errors ||
+        fail "$(cat errors)"
+    # A name alone, in a directory that the program went to: never just that name.
+    enter_slow --delay=500us --fail=link:6:EIO
+    ! shim_in auto "$PROG/make-names" link d.source t 2>../errors >../said
+    leave_slow
+    grep -qx "ushim: linkat '$PWD/mnt/t/n[0-9]*': Input/output error (reported late)" errors ||
+        fail "$(cat errors)"
+}
+
+@test "C6: a directory that stays because a file in it does adds no line" {
+    local errno
+    mkdir -p kept/t/{1..4}/{a,b}
+    touch kept/t/{1..4}/{a,b}/f{1..15} kept/t/3/a/keep1 kept/t/4/b/keep2
+    for errno in EROFS EPERM EBUSY; do
+        cp -r kept/t back
+        enter_slow --delay=500us -o subtype=slowfs "--refuse=unlink:keep*:$errno"
+        ! USHIM_STATS=../record shim_in auto rm -rf t 2>../errors
+        leave_slow
+        [ "$(grep -c "^ushim: unlinkat 't/[34]/[ab]/keep[12]': .* (reported late)$" errors)" -ge 1 ] ||
+            fail "$(cat errors)"
+        # Of both files one line each, ours or rm's; of directories rm's alone, if it asked after that.
+        [ "$(grep -c '/keep1'"'"': ' errors)" -eq 1 ]
+        [ "$(grep -c '/keep2'"'"': ' errors)" -eq 1 ]
+        ! grep -q '^ushim: rmdir' errors || fail "$(cat errors)"
+        [ "$(find back/t -type f | wc -l)" -eq 2 ]
+        rm -rf back/t
+    done
 }
