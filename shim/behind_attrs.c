@@ -288,8 +288,8 @@ static bool private_command(struct behind *behind, const struct passage *passage
 			dir->ground = GROUND_OTHER; /* what was proven may not hold any more */
 		return false;
 	}
-	if (attribute.kind != ATTRIBUTE_KINDS &&
-	    wanted_proven(behind, dir, &attribute, statx)) {
+	if (attribute.kind != ATTRIBUTE_KINDS && wanted_proven(behind, dir, &attribute, statx) &&
+	    !mount_of(behind, dir)->by_file) {
 		attribute_acknowledge(behind, passage, dir, &attribute, shown);
 		return true;
 	}

@@ -76,6 +76,7 @@ keep() {
         grep -q '"by_file":' "$RECORD"
         rm -rf back && cp -a kept back
         both cp -al s u
+        ! grep -q '"deferred":' "$RECORD"
     done
 }
 
@@ -103,6 +104,16 @@ keep() {
         [ "$(grep -c "^rm: cannot remove 't/[34]/keep[79]': " auto)" -eq 2 ]
         [ "$(grep -c ^rm: auto)" -eq 2 ]
     done
+}
+
+@test "C4: owner, mode and times of directories that a pool refuses are so at their call" {
+    mkdir -p back/s/{1..5}
+    touch back/s/{1..5}/f{1..4}
+    keep
+    # No name is in such a request, so one is refused by its number.
+    OPTIONS=(-o subtype=pool --fail=setattr:6:EROFS)
+    both cp -a --no-preserve=xattr s t
+    ! grep -q '"deferred":' "$RECORD"
 }
 
 @test "C4: nothing is made early on an overlay, whose files may lie in different layers" {
