@@ -114,7 +114,7 @@ static void effect_on_names(struct ahead *ahead, enum op op)
 {
 	if (!op_destroys(op) && !op_retypes(op, table_op_order(op)))
 		return;
-	contents_settle(ahead, CONTENTS_SETTLE_MS);
+	contents_close(ahead, CONTENTS_SETTLE_MS);
 	contents_types_void(ahead);
 }
 

@@ -24,7 +24,7 @@ enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */
 	FETCH_WINDOW_FIRST = 4, /* and before any of them has been seen to help */
 	FETCH_BYTES = 64 * 1024,
-	CHAIN = 3,              /* entries a file takes in the ring */
+	CHAIN = FLIGHT_PARTS,   /* entries a file takes in the ring */
 	PROBE_EVERY = 64,       /* files: one is left cold, to see whether this still pays */
 	SETTLE_SLICE_MS = 20,
 	/* Where a lookup takes less on the average of late, or half of what a file takes, it is made by
@@ -57,7 +57,7 @@ void contents_done(uint64_t token, int result)
 		ahead->no_noatime = true;
 	if (part == FLIGHT_OPENED && result == -ECANCELED)
 		flight_refuse(result);
-	if (part != FLIGHT_CLOSED)
+	if (part != FLIGHT_ENDED)
 		return;
 	ahead->fetch_slots &= ~(UINT32_C(1) << slot);
 	ahead->fetching--;
@@ -82,6 +82,7 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 		return -1;
 	flight_queue_file(ring, &file, FLIGHT_CONTENTS, (uint64_t)slot << TOKEN_SHIFT);
 	ahead->fetching++;
+	ahead->fetched_open = true;
 	ahead->fetch_ns[slot] = clock_ns();
 	ahead->fetch_fd[slot] = fd;
 	stats_ring(RING_STAT_FETCHED);
@@ -250,7 +251,7 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 	uint32_t window = fetch_window(ahead);
 	struct signals_held held;
 
-	if (!ring || !flight_has_slots())
+	if (!ring || !flight_has_slots() || ahead->fetches_none)
 		return;
 	if (!ahead->scratch)
 		ahead->scratch = process_map_private(FETCH_BYTES);
@@ -281,6 +282,20 @@ void contents_settle(struct ahead *ahead, unsigned most_ms)
 		ring_await_all(ring, ahead->fetching, SETTLE_SLICE_MS);
 		answers_reap(ahead);
 	}
+	signals_release(&held);
+}
+
+void contents_close(struct ahead *ahead, unsigned most_ms)
+{
+	struct ring *ring = flight_ring();
+	struct signals_held held;
+
+	contents_settle(ahead, most_ms);
+	if (!ring || !ahead->fetched_open || ahead->fetching)
+		return;
+	signals_hold(&held);
+	ahead->fetches_none |= !flight_puts_at_once(ring);
+	ahead->fetched_open = !flight_files_put(ring);
 	signals_release(&held);
 }
 

@@ -26,7 +26,6 @@
 
 enum {
 	WINDOW_FIRST = 8,
-	SETTLE_AT_END_MS = 100,
 	SAMPLES_FIRST = 4, /* questions timed when the program starts */
 	READS_OTHER = 16,  /* reads of something else after which one is awaited no more */
 	OPENS_FIRST = 8,   /* opens timed when the program starts; then one a directory */
@@ -180,9 +179,11 @@ static void settle(void)
 {
 	struct ahead *ahead = ahead_root();
 
-	if (!ahead || !outside.in || !process_owns_memory())
+	if (!ahead || !process_owns_memory())
 		return;
-	contents_settle(ahead, SETTLE_AT_END_MS);
+	contents_close(ahead, CONTENTS_SETTLE_MS);
+	if (!outside.in)
+		return;
 	answers_release(ahead, -1);
 	answers_drop(ahead, NULL);
 }

@@ -88,6 +88,8 @@ struct ahead {
 	uint64_t stepped_ns; /* what stepping aside took, as far as it is not made up for */
 	unsigned flying;   /* answers in flight */
 	unsigned fetching; /* files being read ahead */
+	bool fetched_open; /* one that was may be open still: its chain's end does not tell */
+	bool fetches_none; /* that had to be found out, and costs too much to do it often */
 	DIR *read_on; /* a stream read on before its time, or null; */
 	uint64_t read_on_epoch, read_on_ns; /* when */
 	bool opened_stale; /* descriptors came from somewhere unseen */
@@ -287,8 +289,11 @@ void contents_types_void(struct ahead *ahead);
 /* Descriptor FD (or any, if negative) is about to mean something else. */
 void contents_release(struct ahead *ahead, int fd);
 
-/* Waits until nothing opened ahead is open any more, at most MOST_MS. */
+/* Waits until nothing is in flight, at most MOST_MS; */
 void contents_settle(struct ahead *ahead, unsigned most_ms);
+
+/* and until the kernel has nothing open any more that was opened ahead. */
+void contents_close(struct ahead *ahead, unsigned most_ms);
 #define CONTENTS_SETTLE_MS 2000
 
 /* ---- ahead_opened.c ---- */

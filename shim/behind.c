@@ -119,6 +119,15 @@ void behind_identify(struct behind *behind)
 	behind->identified = true;
 }
 
+/* Their guards read a direct descriptor. */
+static void chains_wait(void)
+{
+	struct behind *behind = behind_root();
+
+	if (behind && behind->pending)
+		queue_wait_all(behind);
+}
+
 static bool root_make(void)
 {
 	struct identity proc;
@@ -133,6 +142,7 @@ static bool root_make(void)
 	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
 		root->proc_device = proc.device;
 	flight_receive(FLIGHT_COMMAND, command_done);
+	flight_guards_wait(chains_wait);
 	return flight_begin(command_cost_ns()) && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
 }
 

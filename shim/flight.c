@@ -17,6 +17,7 @@ enum {
 #define FORCED_PATIENCE_NS UINT64_C(1000000000)
 
 static ring_done *receivers[FLIGHT_KINDS];
+static void (*guards_wait)(void);
 
 /* Ordinary memory, so that children inherit it. */
 static bool refused;
@@ -112,7 +113,8 @@ bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, 
 void flight_queue_file(struct ring *ring, const struct call *file, enum flight kind, uint64_t token)
 {
 	struct call open = *file, read = *file;
-	const struct call close = {.opcode = OPCODE_CLOSE, .slot = file->slot};
+	const struct call close = {.opcode = OPCODE_CLOSE, .slot = file->slot, .hard_linked = true};
+	const struct call nothing = {.opcode = OPCODE_NOP};
 
 	open.opcode = OPCODE_OPENAT;
 	open.linked = true;
@@ -124,12 +126,30 @@ void flight_queue_file(struct ring *ring, const struct call *file, enum flight k
 	flight_queue(ring, &open, kind, token + FLIGHT_OPENED);
 	flight_queue(ring, &read, kind, token + FLIGHT_READ);
 	flight_queue(ring, &close, kind, token + FLIGHT_CLOSED);
+	flight_queue(ring, &nothing, kind, token + FLIGHT_ENDED);
 }
 
 bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token)
 {
 	return ring_guard(ring, FLIGHT_SLOT_GUARD) &&
 	       ring_queue_guard(ring, token_of(kind, token));
+}
+
+void flight_guards_wait(void (*wait)(void))
+{
+	guards_wait = wait;
+}
+
+bool flight_puts_at_once(const struct ring *ring)
+{
+	return ring_puts_at_once(ring);
+}
+
+bool flight_files_put(struct ring *ring)
+{
+	if (guards_wait && !ring_puts_at_once(ring))
+		guards_wait();
+	return ring_files_put(ring);
 }
 
 static void flight_landed(uint64_t token, int result)

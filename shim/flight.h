@@ -61,13 +61,14 @@ bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, 
 
 /*
  * Opens FILE's path below its descriptor into its slot, reads the first bytes, in a worker if it says
- * so, and closes it again. Three entries: TOKEN plus one of these comes for each, the last whatever
- * became of the others.
+ * so, and closes it again. Four entries: TOKEN plus one of these comes for each, the last whatever
+ * became of the others. It is behind the close, for flight_files_put.
  */
 enum flight_part {
 	FLIGHT_OPENED,
 	FLIGHT_READ,
 	FLIGHT_CLOSED,
+	FLIGHT_ENDED,
 	FLIGHT_PARTS,
 };
 void flight_queue_file(struct ring *ring, const struct call *file, enum flight kind, uint64_t token);
@@ -80,6 +81,15 @@ bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token);
  * refused.
  */
 int flight_hand_over(struct ring *ring);
+
+/*
+ * Waits until none of the files whose FLIGHT_ENDED came is open any more. False where that cannot be
+ * known. Where it is not cheap (flight_puts_at_once), everything of those who queue guards is waited
+ * for by the function they gave to flight_guards_wait.
+ */
+bool flight_files_put(struct ring *ring);
+bool flight_puts_at_once(const struct ring *ring);
+void flight_guards_wait(void (*wait)(void));
 
 /* Picks up what has arrived; makes no system call. */
 void flight_reap(struct ring *ring);

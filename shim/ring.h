@@ -76,6 +76,17 @@ bool ring_guard(struct ring *ring, unsigned slot);
 bool ring_queue_guard(struct ring *ring, uint64_t token);
 bool ring_tells_of_guards(const struct ring *ring); /* by the token */
 
+/*
+ * Waits until no file is open any more that was opened by a direct descriptor and closed again; behind each
+ * close an entry that does nothing has to be hard-linked, all of them have to be complete, and no other
+ * entry may be using a direct descriptor. False where that cannot be known.
+ *
+ * ring_puts_at_once: that takes one system call. Else (before Linux 6.5) some 50 ms, and
+ * guards have to be asked for again.
+ */
+bool ring_files_put(struct ring *ring);
+bool ring_puts_at_once(const struct ring *ring);
+
 /* Entries that still fit. */
 unsigned ring_room(const struct ring *ring);
 

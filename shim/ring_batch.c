@@ -11,18 +11,20 @@
 
 enum {
 	SLOTS_MOST = 64,
-	NO_FILE = -1,
 };
 
-static int slots_make(struct ring *ring, unsigned slots)
+int ring_slots_make(struct ring *ring, unsigned slots)
 {
 	int files[SLOTS_MOST];
+	long err;
 
 	if (slots > SLOTS_MOST)
 		slots = SLOTS_MOST;
 	for (unsigned i = 0; i < slots; i++)
 		files[i] = NO_FILE; /* an empty place, since Linux 5.5 */
-	return (int)ring_register(ring, IORING_REGISTER_FILES, files, slots);
+	err = ring_register(ring, IORING_REGISTER_FILES, files, slots);
+	ring->slots = err < 0 ? 0 : slots;
+	return (int)err;
 }
 
 int ring_widen(struct ring *ring, unsigned workers, unsigned slots)
@@ -30,7 +32,7 @@ int ring_widen(struct ring *ring, unsigned workers, unsigned slots)
 	unsigned most[2] = {workers, workers}; /* bounded, unbounded; Linux 5.15 */
 
 	ring_register(ring, IORING_REGISTER_IOWQ_MAX_WORKERS, most, 2);
-	return slots ? slots_make(ring, slots) : 0;
+	return slots ? ring_slots_make(ring, slots) : 0;
 }
 
 unsigned ring_room(const struct ring *ring)

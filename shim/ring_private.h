@@ -2,7 +2,8 @@
  *
  * ring_private: what the files of the ring module share: ring_setup.c makes one, ring_prep.c turns
  * calls into entries, ring.c runs one and waits, ring_batch.c has many in flight, ring_guard.c ends
- * their chains, ring_worker.c finds out whether there is anybody to run them.
+ * their chains, ring_put.c waits for the end of files, ring_worker.c finds out whether there is
+ * anybody to run them.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H
@@ -36,6 +37,7 @@ struct ring {
 	unsigned vain;       /* calls in a row that the kernel was too busy to take */
 	bool guard_refused;  /* there is none to be had */
 	unsigned guard_slot; /* of what ring_queue_guard reads, + 1; or 0 */
+	unsigned slots;      /* direct descriptors */
 	struct statx statx;
 };
 
@@ -54,6 +56,10 @@ uint64_t ring_probe(const struct ring *ring);
 
 /* io_uring_register(2) by whichever handle RING has. */
 long ring_register(const struct ring *ring, unsigned what, void *argument, unsigned count);
+
+/* Makes SLOTS empty direct descriptors where there are none: how many, or a negative errno. */
+#define NO_FILE (-1)
+int ring_slots_make(struct ring *ring, unsigned slots);
 
 /* io_uring_enter(2): hands over SUBMIT entries and waits for LEAST completions, within SLICE. */
 int ring_enter(struct ring *ring, unsigned submit, unsigned least,
