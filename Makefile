@@ -63,6 +63,13 @@ bench:
 	$(Q)$(MAKE) all benches slowfs $(BUILD)/prog/treesum
 	$(Q)BUILD=$(BUILD) tools/bench/run
 
+# Real network file systems and other kernels (tests/lab/README.md): minutes to an hour, so apart.
+.PHONY: check-lab bench-lab
+check-lab bench-lab:
+	$(Q)tools/deps.sh lab
+	$(Q)$(MAKE) all slowfs
+	$(Q)BUILD=$(BUILD) tests/lab/run $(@:-lab=)
+
 .PHONY: lint
 lint:
 	$(Q)tools/deps.sh lint
@@ -77,6 +84,8 @@ help:
 	@echo 'make bench      what it costs and gains here; BENCH_SECTIONS="ahead-slow start" for some'
 	@echo 'make coverage   lines that the tests under sanitizers reach, by part'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make check-lab, bench-lab: NFS in virtual machines of other kernels, sshfs, GlusterFS: the same'
+	@echo '                results, and what is gained; LAB_ROWS="nfs3-6.1 sshfs" for some'
 	@echo 'make lint       warnings as errors, static analysis, layer rules'
 	@echo 'make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); also uninstall'
 	@echo 'make deb        a Debian package, beside this directory'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh [build|demo|check|bench|lint|fuzz|deb]: sees to the packages that step needs.
+# deps.sh [build|demo|check|bench|lab|lint|fuzz|deb]: sees to the packages that step needs.
 #
 # Looks for the thing itself (a command, a header), so it is silent and installs nothing where
 # all is there, however it came. What is missing is installed by apt-get, as root or through
@@ -94,6 +94,27 @@ step_bench() {
 	want bfs bfs
 }
 
+step_lab() {
+	step_build
+	want qemu-system-x86 qemu-system-x86_64
+	want mmdebstrap mmdebstrap
+	want e2fsprogs mke2fs
+	want cpio cpio
+	want xz-utils xz
+	want zstd zstd
+	want git git
+	want bc bc
+	want attr setfattr
+	want fuse3 fusermount3
+	want libfuse3-dev /usr/include/fuse3/fuse.h
+	want libseccomp-dev /usr/include/seccomp.h
+	want sshfs sshfs
+	want openssh-server sshd
+	want openssh-client ssh-keygen
+	want glusterfs-server glusterfsd
+	want glusterfs-client glusterfs
+}
+
 step_lint() {
 	step_build
 	want shellcheck shellcheck
@@ -145,9 +166,9 @@ try_install() {
 }
 
 case $step in
-build | demo | check | bench | lint | fuzz | deb) ;;
+build | demo | check | bench | lab | lint | fuzz | deb) ;;
 *)
-	echo "usage: tools/deps.sh [build|demo|check|bench|lint|fuzz|deb]" >&2
+	echo "usage: tools/deps.sh [build|demo|check|bench|lab|lint|fuzz|deb]" >&2
 	exit 2
 	;;
 esac
