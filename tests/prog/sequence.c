@@ -135,6 +135,14 @@ static const char *const dirs[] = {"", "d0", "d1", "d2", "d0/s", "d1/s", "src", 
 				   "l0", "l1", "d1/l"};
 static const char *const leaves[] = {"a", "b", "c", "d", "s", "f0", "f1", "f2", "f3", "f4", "l"};
 
+/* What some file systems refuse, take for something else or cut. */
+static const char *const odd_leaves[] = {
+	"q:1", "q:2", "two words", "what?", "end.", "blank ", "con", "Aux.c", "a~1", ".snapshot", "\xc3\xa4",
+	"NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN",
+	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
+};
+
 static const char *focus = "";	/* where things are happening */
 static char cwd[PATH_MAX] = ""; /* below root, as we went there */
 
@@ -299,6 +307,8 @@ static void any_place(struct place *place)
 		strcpy(place->path, ONE_OF(odd));
 	} else if (chance(60)) {
 		spell(place, AT_FDCWD, "%s/%0*d", root, 250 + (int)below(10), 7);
+	} else if (chance(12)) {
+		place_of(place, some_dir(), ONE_OF(odd_leaves));
 	} else {
 		place_of(place, some_dir(), chance(10) ? "" : ONE_OF(leaves));
 	}
@@ -1074,9 +1084,10 @@ static void burst_make(void)
 	place_of(&place, focus, "");
 	mkdir_place(&place, 0755);
 	for (int i = 0; i < 8; i++) {
-		char name[16];
+		char number[16];
+		const char *name = chance(5) ? ONE_OF(odd_leaves) : number;
 
-		sprintf(name, "n%d", i);
+		sprintf(number, "n%d", i);
 		between();
 		place_of(&place, focus, name);
 		switch (below(4)) {

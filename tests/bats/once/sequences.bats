@@ -10,12 +10,14 @@ load ../slow
 
 setup() {
     BACK=$BATS_TEST_TMPDIR
+    BEHIND=$BACK # where what is left can be removed by whatever name
     chmod a+x "$BACK"
     SAID=$BATS_TEST_TMPDIR/said
     AS=()
     mkdir -m 777 "$SAID"
     FIRST=${USHIM_TEST_SEED:-1}
     SEEDS=${USHIM_TEST_SEEDS:-60}
+    ROUND=0
 }
 
 teardown() {
@@ -28,19 +30,19 @@ plain() {
 
 # outcome SIDE SEED COMMAND...: what a run said and left is in the files SIDE.*
 outcome() {
-    local side=$1 seed=$2 status=0
+    local side=$1 seed=$2 at=$1.$2.$ROUND status=0
     shift 2
-    mkdir -m 777 "$BACK/$side"
-    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$side" "$SAID/$side.said" >"$SAID/$side.out" 2>&1 ||
+    mkdir -m 777 "$BACK/$at"
+    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$at" "$SAID/$side.said" >"$SAID/$side.out" 2>&1 ||
         status=$?
     {
         echo "status $status"
         cat "$SAID/$side.out"
-        "$PROG/treesum" -n 1500000000 "$BACK/$side"
+        "$PROG/treesum" -n 1500000000 "$BACK/$at"
     } >"$SAID/$side.left" 2>&1
     # An ordinary user may have shut itself out.
-    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BACK/$side"
-    rm -rf "${BACK:?}/$side"
+    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BACK/$at"
+    rm -rf "${BEHIND:?}/$at"
 }
 
 # sequence SEED COMMAND...: fails where COMMAND makes a difference
@@ -63,6 +65,7 @@ sequence() {
 # sequences COUNT COMMAND...: all seeds, though two may fail before we stop
 sequences() {
     local count=$1 seed failed=0
+    ROUND=$((ROUND + 1)) # the kernel may know names of the last one for some time
     shift
     for ((seed = FIRST; seed < FIRST + count && failed < 2; seed++)); do
         sequence "$seed" "$@" || failed=$((failed + 1))
@@ -78,6 +81,7 @@ slowly() {
     "$BUILD/slowfs" --delay=100us --xattr "$@" "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
     chmod 777 "$BATS_TEST_TMPDIR/mnt"
     BACK=$BATS_TEST_TMPDIR/mnt
+    BEHIND=$BATS_TEST_TMPDIR/back
 }
 
 @test "C1, C2: the same result for every call of a random sequence, forced in auto" {
@@ -98,5 +102,28 @@ slowly() {
 @test "C1, C2: the same result for every call of a random sequence, on slow storage" {
     slowly
     sequences "$((SEEDS / 10 + 1))" shim_in auto
+    sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
+}
+
+@test "C1, C2: the same result for every call of a random sequence, where files are refused one by one" {
+    slowly --refuse='link:*[bdn13]:EXDEV' --refuse='link:*[c]:EMLINK' --refuse='link:*[6]:EPERM' \
+        --refuse='rename:*[a2]:EXDEV' --refuse='mkdir:*[57]:EROFS' --refuse='symlink:*[48]:ENOSPC' \
+        --refuse='unlink:*[34]:EROFS' --refuse='unlink:d:EPERM' --refuse='rmdir:s:EBUSY'
+    sequences "$((SEEDS / 10 + 1))" shim_in auto
+    sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
+}
+
+@test "C1, C2: the same result for every call of a random sequence, where not every name can be" {
+    slowly --name-max=143:255 --refuse='name:*[:?]*:EINVAL' --refuse='name:*[. ]:EINVAL' \
+        --refuse='name:[cC][oO][nN]:EACCES' --refuse='name:[aA][uU][xX].*:EACCES' \
+        --refuse='name:*~[0-9]*:EEXIST' --refuse='name:.snapshot:EEXIST' --refuse='name:*[! -~]*:EILSEQ' \
+        --refuse='target:*c*:EPERM'
+    sequences "$((SEEDS / 10 + 1))" shim_in auto
+    sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
+}
+
+@test "C1, C2: the same result for every call of a random sequence, where names are short" {
+    slowly --name-max=70
+    sequences "$((SEEDS / 20 + 1))" shim_in auto
     sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
 }
