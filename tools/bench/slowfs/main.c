@@ -8,6 +8,7 @@
  *   call.c     each request's delay, faults and log line
  *   refusals.c requests that are refused for the name they are about
  *   node.c     which backing file a node id stands for
+ *   silly.c    names removed while their files are open
  *   ops_*.c    each request carried out on the backing directory
  *   kinds.def  the kinds of request
  *
@@ -74,6 +75,8 @@ static const char usage_text[] =
 	"  --readdirplus               listings bring attributes along\n"
 	"  --writeback                 the kernel caches writes\n"
 	"  --serial-dirops             one LOOKUP or READDIR of a directory at a time\n"
+	"  --silly                     names of open files are renamed where they are removed\n"
+	"  --keep-cache                an open does not throw away what the kernel has of the file\n"
 	"  --fold-case                 names that differ in the case of ASCII letters are equal\n"
 	"  --listing=ODDITY,...        high-cookies, negative-cookies, scrambled-cookies: positions\n"
 	"                              are any 64 bits; no-seek: a listing only goes on or starts\n"
@@ -111,6 +114,8 @@ enum option_id {
 	OPT_WRITEBACK,
 	OPT_SERIAL,
 	OPT_FOLD,
+	OPT_SILLY,
+	OPT_KEEP,
 	OPT_LISTING,
 	OPT_INODES,
 	OPT_THREADS,
@@ -134,6 +139,8 @@ static const struct option long_options[] = {
 	{"writeback", no_argument, NULL, OPT_WRITEBACK},
 	{"serial-dirops", no_argument, NULL, OPT_SERIAL},
 	{"fold-case", no_argument, NULL, OPT_FOLD},
+	{"silly", no_argument, NULL, OPT_SILLY},
+	{"keep-cache", no_argument, NULL, OPT_KEEP},
 	{"listing", required_argument, NULL, OPT_LISTING},
 	{"inodes", required_argument, NULL, OPT_INODES},
 	{"threads", required_argument, NULL, OPT_THREADS},
@@ -203,6 +210,8 @@ static bool take_option(int option, const char *value)
 	case OPT_WRITEBACK: return settings.writeback = true;
 	case OPT_SERIAL: return settings.serial_dirops = true;
 	case OPT_FOLD: return settings.fold_case = true;
+	case OPT_SILLY: return settings.silly = true;
+	case OPT_KEEP: return settings.keep_cache = true;
 	case OPT_LISTING: return dir_parse_listing(value);
 	case OPT_INODES: return parse_numbers(value);
 	case OPT_THREADS: return parse_threads(value);

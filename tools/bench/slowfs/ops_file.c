@@ -39,8 +39,12 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	if (call_failed(&call, err))
 		return;
 	fi->fh = (uint64_t)fd;
-	if (fuse_reply_open(req, fi))
+	fi->keep_cache = settings.keep_cache;
+	silly_opened(call.ino);
+	if (fuse_reply_open(req, fi)) {
+		silly_closed(call.ino);
 		close(fd);
+	}
 }
 
 /* Its node is found through the open file, not the name, which may be another's by now. */
@@ -79,7 +83,9 @@ static void op_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t m
 		return;
 	}
 	fi->fh = (uint64_t)fd;
+	silly_opened(call.ino2);
 	if (fuse_reply_create(req, &entry, fi)) {
+		silly_closed(call.ino2);
 		close(fd);
 		node_forget(entry.ino, 1);
 	}
@@ -136,6 +142,7 @@ static void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	bool admitted = call_admit(&call);
 
 	close((int)fi->fh);
+	silly_closed(call.ino);
 	if (admitted)
 		call_end(&call, 0);
 }

@@ -202,10 +202,16 @@ static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
 	struct call call = {.req = req, .kind = KIND_UNLINK, .ino = node_number(dir), .name = name};
 	char there[NAME_MAX + 1];
+	int fd = node_dirfd(dir), err = 0;
 
-	if (call_admit(&call))
-		call_end(&call, errno_of(unlinkat(node_dirfd(dir), name_there(dir, name, there),
-						  0)));
+	if (!call_admit(&call))
+		return;
+	name = name_there(dir, name, there);
+	if (silly_hidden(fd, name, call.range))
+		call.name2 = call.range;
+	else
+		err = errno_of(unlinkat(fd, name, 0));
+	call_end(&call, err);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)

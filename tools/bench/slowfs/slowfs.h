@@ -46,6 +46,8 @@ struct settings {
 	bool writeback;
 	bool serial_dirops;
 	bool fold_case;
+	bool silly;
+	bool keep_cache;
 	enum numbers numbers;
 	unsigned threads;	/* requests that can be under way at once */
 	unsigned long node_fds; /* descriptors to spend on remembering nodes */
@@ -66,7 +68,7 @@ struct call {
 	const char *name;  /* the entry, or what the request is about; NULL: none */
 	uint64_t ino2;	   /* the second inode: found, linked, renamed to; 0: none */
 	const char *name2; /* new name, symlink target; NULL: none */
-	char range[48];	   /* room for call_range() */
+	char range[48];	   /* room for call_range(), or a name */
 	uint64_t start_ns; /* set by call_admit() */
 };
 
@@ -190,6 +192,16 @@ static inline int sync_fd(int fd, int data_only)
 {
 	return errno_of(data_only ? fdatasync(fd) : fsync(fd));
 }
+
+/* ---- silly.c: names removed while their files are open ----------------------------- */
+
+/* A file was opened, or closed once: what is hidden goes with the last. */
+void silly_opened(uint64_t ino);
+void silly_closed(uint64_t ino);
+
+/* True if NAME was to be removed, and has been renamed instead: to HIDDEN, of SILLY_NAME bytes. */
+#define SILLY_NAME 48
+bool silly_hidden(int dir, const char *name, char *hidden);
 
 /* ---- wire.c: the bytes between libfuse and the kernel ------------------------------ */
 
