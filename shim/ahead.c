@@ -260,6 +260,16 @@ bool ahead_is_in(void)
 	return outside_is_in();
 }
 
+bool ahead_serves(enum op op)
+{
+	return streams_concern(op);
+}
+
+bool ahead_serve(const struct passage *passage)
+{
+	return streams_before(NULL, passage);
+}
+
 bool ahead_before(const struct passage *passage)
 {
 	const struct regs *regs = passage->regs;

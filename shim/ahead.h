@@ -49,6 +49,13 @@ void ahead_tell_directories(void (*opened)(void));
 /* True if OP is of interest at the moment. */
 bool ahead_needs(enum op op);
 
+/*
+ * The same under a seccomp filter: OP concerns a directory stream that is ours; true when it was served,
+ * by nothing but the calls libc would make for it.
+ */
+bool ahead_serves(enum op op);
+bool ahead_serve(const struct passage *passage);
+
 /* Something about this inode has changed, or will: answers about it are not used any more. */
 void ahead_changed(const struct identity *identity);
 

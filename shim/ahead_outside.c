@@ -11,7 +11,6 @@
 
 #include "config.h"
 #include "filestream.h"
-#include "listing.h"
 #include "names.h"
 #include "over/over.h"
 #include "pace.h"
@@ -92,14 +91,8 @@ bool outside_needs(enum op op)
 		return awaited.fd >= 0 && !awaited.stream;
 	case KIND_STREAM_READ:
 		return awaited.fd >= 0 && awaited.stream;
-	case KIND_READDIR:
-	case KIND_READDIR_R:
-	case KIND_TELLDIR:
-	case KIND_STREAM_MOVES:
-	case KIND_CLOSEDIR:
-		return listing_count() > 0; /* streams outlive the way out */
 	default:
-		return false;
+		return streams_concern(op); /* they outlive the way out */
 	}
 }
 

@@ -169,6 +169,9 @@ void interruptions_settle(struct ahead *ahead);
 /* True if the call was served from a stream of ours; in and outside. AHEAD may be null. */
 bool streams_before(struct ahead *ahead, const struct passage *passage);
 
+/* True if calls of OP may be about such a stream. */
+bool streams_concern(enum op op);
+
 /* What was read on before its time has not been: something happened that could change it. */
 void streams_take_back(struct ahead *ahead);
 

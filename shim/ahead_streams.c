@@ -149,6 +149,22 @@ static bool stream_move(const struct passage *passage)
 	return true;
 }
 
+bool streams_concern(enum op op)
+{
+	if (!listing_count())
+		return false;
+	switch ((int)kind_of(op)) {
+	case KIND_READDIR:
+	case KIND_READDIR_R:
+	case KIND_TELLDIR:
+	case KIND_STREAM_MOVES:
+	case KIND_CLOSEDIR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool streams_before(struct ahead *ahead, const struct passage *passage)
 {
 	DIR *stream = (DIR *)passage->regs->arg[0];

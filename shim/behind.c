@@ -379,6 +379,16 @@ bool behind_before(const struct passage *passage)
 	return done;
 }
 
+bool behind_keeps(enum op op)
+{
+	return lost_needs(op);
+}
+
+bool behind_refuses(const struct passage *passage)
+{
+	return lost_refuses(passage);
+}
+
 bool behind_after(const struct passage *passage, bool done)
 {
 	struct behind *behind = behind_root();

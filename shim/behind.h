@@ -46,6 +46,13 @@ bool behind_before(const struct passage *passage);
  */
 bool behind_after(const struct passage *passage, bool done);
 
+/*
+ * The same under a seccomp filter, where nothing is acknowledged and nothing may be asked: after a late
+ * failure OP may destroy what was lost; true when it is refused for that.
+ */
+bool behind_keeps(enum op op);
+bool behind_refuses(const struct passage *passage);
+
 /* Everything acknowledged is done when this returns. */
 void behind_settle(void);
 

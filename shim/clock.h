@@ -26,7 +26,7 @@ static inline uint64_t clock_ns(void)
 /* How long this thread has had a processor; this one asks the kernel. */
 static inline uint64_t clock_thread_ns(void)
 {
-	struct timespec now;
+	struct timespec now = {.tv_sec = 0};
 
 	sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
 	return clock_ns_of(&now);

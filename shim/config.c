@@ -109,6 +109,18 @@ static enum mode mode_variable(void)
 	return MODE_AUTO;
 }
 
+static bool filter_variable(void)
+{
+	const char *value = variable("USHIM_SECCOMP");
+
+	if (!value || !strcmp(value, "avoid"))
+		return false;
+	if (!strcmp(value, "ask"))
+		return true;
+	warn_malformed("USHIM_SECCOMP", value, "not avoid or ask");
+	return false;
+}
+
 /*
  * A file is named relative to where the program was started, and written when the program may
  * have gone elsewhere. PATH has room for PATH_MAX bytes.
@@ -188,6 +200,7 @@ void config_read(void)
 {
 	if (!switch_variable("USHIM", true))
 		return;
+	config.ask_filter = filter_variable(); /* before the first system call */
 	config.mode = mode_variable();
 	config.depth = number_variable("USHIM_DEPTH", 1, DEPTH_MAX, DEPTH_DEFAULT,
 				       "not a number from 1 to 4096");

@@ -24,6 +24,7 @@ struct config {
 	unsigned stale_ms;     /* USHIM_STALE_MS: oldest answer that is served, milliseconds */
 	unsigned ring_entries; /* USHIM_RING: submission queue entries */
 	unsigned sqpoll_ms;    /* USHIM_SQPOLL: idle time of a kernel poller; 0: no poller */
+	bool ask_filter;       /* USHIM_SECCOMP=ask: a filter that is there at start never kills */
 	bool force;            /* USHIM_FORCE=1: without the governor */
 	const char *stats;     /* USHIM_STATS: absolute path, or null; owned by config */
 	const char *trace;     /* USHIM_TRACE: the same */

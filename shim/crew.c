@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "filter.h"
 #include "process.h"
 #include "sys.h"
 
@@ -110,7 +111,8 @@ static bool crew_begin(void)
 		return false;
 	if (!crew)
 		crew = process_map_wiped(sizeof(*crew));
-	refused = !crew || process_filtered();
+	/* A filter that was asked was not asked about clone. */
+	refused = !crew || filter_forbids() || filter_was_asked();
 	if (refused)
 		return false;
 	if (__atomic_load_n(&crew->thread, __ATOMIC_ACQUIRE))

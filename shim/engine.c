@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ahead.h"
@@ -10,6 +11,8 @@
 #include "call.h"
 #include "clock.h"
 #include "config.h"
+#include "filter.h"
+#include "late.h"
 #include "leave.h"
 #include "names.h"
 #include "over/over.h"
@@ -26,7 +29,11 @@
 #include "watch.h"
 #include "yield.h"
 
-uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden")));
+/* What other libraries' constructors may do before ours has run, and must not be missed. */
+uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden"))) = {
+	[OP_PRCTL] = WANTER_WATCH,
+	[OP_SYSCALL] = WANTER_WATCH,
+};
 
 /* What a call came to. */
 enum outcome {
@@ -34,6 +41,16 @@ enum outcome {
 	OUTCOME_RESULT, /* the ring's result, 0 or more */
 	OUTCOME_ERROR,  /* the ring's negative errno, which is the call's own */
 };
+
+/*
+ * Under a seccomp filter: directory streams that are ours go on with the calls that libc's would make,
+ * a late failure shows in the exit status and keeps the last names of files, and that is all.
+ */
+static unsigned wanted_under_filter(enum op op)
+{
+	return (late_happened() && leave_needs(op) ? WANTER_LEAVE : 0) |
+	       (behind_keeps(op) ? WANTER_BEHIND : 0) | (ahead_serves(op) ? WANTER_AHEAD : 0);
+}
 
 /* Who wants OP. COUNTED: statistics do. IN: we act for the program. */
 static unsigned wanted_by(enum op op, bool counted, bool in)
@@ -79,10 +96,16 @@ void engine_sample_end(enum op op, enum wanter by)
 
 void engine_arm(void)
 {
-	bool counted = everything_watched(), in = is_in();
+	bool counted = everything_watched(), in = is_in(), filtered = filter_forbids();
 
 	for (enum op op = 0; op < OP_COUNT; op++)
-		ushim_armed[op] = (uint8_t)wanted_by(op, counted, in);
+		ushim_armed[op] = (uint8_t)(filtered ? wanted_under_filter(op)
+						     : wanted_by(op, counted, in));
+}
+
+void engine_rest(void)
+{
+	memset(ushim_armed, 0, sizeof(ushim_armed));
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -265,6 +288,20 @@ static bool enter_ring(enum op op, enum sym sym, const struct regs *regs, long *
 	return false;
 }
 
+/*
+ * What stderr was when the program began is what it is at the program's first call of all that we know: to
+ * put a file of its own there takes one. It costs 5 us, and many processes that start do nothing.
+ */
+static void begin_late(enum op op)
+{
+	static bool begun;
+
+	if (begun || op == OP_LIBC_START_MAIN)
+		return;
+	begun = true;
+	late_begin();
+}
+
 /* Modes auto and strict: acknowledged, answered ahead of time, or the program's own call. */
 static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long *value,
 			enum reason *reason)
@@ -273,6 +310,7 @@ static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long 
 	bool done;
 
 	*reason = REASON_MODE;
+	begin_late(op);
 	together_watch(&passage);
 	if (wanted(op, WANTER_BEHIND) && behind_before(&passage))
 		return true;
@@ -314,6 +352,23 @@ static bool enter_traced(enum op op, enum sym sym, const struct regs *regs, uint
 	return done;
 }
 
+/* No system call but the program's own is made on this way, and nothing is counted. */
+static bool enter_filtered(enum op op, enum sym sym, struct regs *regs, long *value)
+{
+	static bool armed;
+	enum reason reason = REASON_MODE;
+	const struct passage passage = {op, sym, regs, value, &reason};
+
+	if (!armed) { /* it was found, not seen to come */
+		armed = true;
+		engine_arm();
+	}
+	if (wanted(op, WANTER_LEAVE))
+		leave_before(op, regs);
+	return (wanted(op, WANTER_BEHIND) && behind_refuses(&passage)) ||
+	       (wanted(op, WANTER_AHEAD) && ahead_serve(&passage));
+}
+
 struct verdict engine_enter(enum sym sym, struct regs *regs)
 {
 	struct verdict plain = {.jump = real_of(sym)};
@@ -323,8 +378,14 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 	long value = 0;
 	bool done;
 
-	if (!process_awake())
+	if (!process_awake()) {
+		watch_before_awake(op, regs);
 		return plain;
+	}
+	if (filter_forbids()) {
+		done = enter_filtered(op, sym, regs, &value);
+		return done ? (struct verdict){.value = value} : plain;
+	}
 	begin = trace_wanted() ? clock_ns() : 0;
 	if (config.mode == MODE_RING) {
 		op = op == OP_SYSCALL ? op_of_syscall(regs) : op;
@@ -334,8 +395,9 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 			leave_before(op, regs);
 		done = enter_ahead(op, sym, regs, &value, &reason);
 	}
-	stats_call(op, reason);
-	if (trace_wanted())
+	if (!filter_forbids())
+		stats_call(op, reason);
+	if (trace_wanted() && !filter_forbids())
 		done = enter_traced(op, sym, regs, begin, done, &value, reason);
 	return done ? (struct verdict){.value = value} : plain;
 }

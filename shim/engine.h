@@ -49,6 +49,9 @@ struct verdict engine_enter(enum sym sym, struct regs *regs);
 /* Sets up ushim_armed by what the modules want now. */
 void engine_arm(void);
 
+/* Nobody wants anything, ever. */
+void engine_rest(void);
+
 /*
  * The next calls of OP are to come by BY, for a sample of what they cost; and no more, which is for BY
  * to say when it does not want OP for anything else. Done for a dozen of operations with every

@@ -9,19 +9,6 @@
 #include "process.h"
 #include "sys.h"
 
-/* By a container's filter, say. It lets files be opened, or the program could do nothing. */
-static bool filtered_at_start;
-
-void file_note_start(void)
-{
-	filtered_at_start = process_filtered();
-}
-
-bool file_may_kill(void)
-{
-	return process_filter_noted() || (!filtered_at_start && process_filtered());
-}
-
 void file_append(const struct text *text, const char *path, const char *first)
 {
 	long fd = sys(SYS_openat, AT_FDCWD, path,

@@ -29,6 +29,7 @@
  *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
  *   shim/thread.c           what every thread carries; thread_ring.c: its ring
+ *   shim/filter.c           whether any system call of ours may be made
  *   shim/process.c          whose memory this is, and whether we may act in it
  *   shim/real.c             the next definition of every symbol
  *   shim/stats.c            counters and the record of USHIM_STATS
@@ -43,7 +44,7 @@
 #include "behind.h"
 #include "config.h"
 #include "engine.h"
-#include "late.h"
+#include "filter.h"
 #include "leave.h"
 #include "process.h"
 #include "real.h"
@@ -67,14 +68,16 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 {
 	real_begin();
 	config_read();
-	if (config.mode == MODE_OFF)
+	if (config.mode == MODE_OFF || filter_forbids()) {
+		engine_rest();
 		return;
+	}
 	stats_open();
 	trace_open();
 	if (config.mode == MODE_RING) {
+		process_owns_memory(); /* with one thread there is: filter.h */
 		thread_ring_prepare();
 	} else {
-		late_begin();
 		leave_settle_with(settle);
 		ahead_begin(&gnu_get_libc_version ? argc : 0, argv);
 		behind_begin();

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* To be called once, when the program begins: remembers what descriptor 2 is. */
+/* To be called once, before the program can have changed it: remembers what descriptor 2 is. */
 void late_begin(void);
 
 /*

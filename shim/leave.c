@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "late.h"
 #include "process.h"
 #include "real.h"
@@ -83,15 +84,15 @@ bool leave_begun(void)
 	return begun;
 }
 
-/* Under a filter of the program's own not even getpid is safe, and nothing is pending. */
+/* Under a filter not even getpid is safe, and nothing is pending. */
 static bool may_settle(void)
 {
-	return !thread_self.depth && !process_filter_noted();
+	return !thread_self.depth && !filter_forbids();
 }
 
 static bool borrowed(void)
 {
-	return !process_filter_noted() && process_borrows_memory();
+	return !filter_forbids() && process_borrows_memory();
 }
 
 /* STATUS, or what it becomes. After all is settled. */
@@ -151,7 +152,7 @@ static void daemon_begins(void)
 {
 	int saved = errno;
 
-	if (late_happened() && REAL(fork)() > 0) {
+	if (late_happened() && !filter_forbids() && REAL(fork)() > 0) {
 		watch_image_ends("exit");
 		sys(SYS_exit_group, STATUS_LATE);
 	}
@@ -213,6 +214,12 @@ void leave_before(enum op op, struct regs *regs)
 	if (way != WAY_MAIN) /* it only begins */
 		all_settled();
 	way_taken(way, regs);
+}
+
+void leave_settle(void)
+{
+	if (settle && !borrowed())
+		all_settled();
 }
 
 void leave_end(void)

@@ -29,6 +29,12 @@ bool leave_needs(enum op op);
  */
 void leave_before(enum op op, struct regs *regs);
 
+/*
+ * Settles, as at a way out, before something after which nothing can be settled any more: the program's
+ * own seccomp filter.
+ */
+void leave_settle(void);
+
 /* Handlers have run. Settles once more: libc has ways out of its own (setcontext's). */
 void leave_end(void);
 

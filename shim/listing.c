@@ -83,9 +83,10 @@ static const struct directory_entry *entry_at(const struct listing *listing, siz
 	return (const struct directory_entry *)(listing->buffer + at);
 }
 
+/* The very call that libc's readdir would make now. */
 static long listing_fill(struct listing *listing)
 {
-	long length = sys(SYS_getdents64, listing->fd, listing->buffer, BUFFER_SIZE);
+	long length = sys_program(SYS_getdents64, listing->fd, listing->buffer, BUFFER_SIZE);
 
 	listing->at = 0;
 	listing->length = length > 0 ? (size_t)length : 0;
@@ -214,7 +215,7 @@ static bool is_error(long result)
 int listing_move(DIR *stream, long position)
 {
 	struct listing *listing = listing_of(stream);
-	long moved = sys(SYS_lseek, listing->fd, position, SEEK_SET);
+	long moved = sys_program(SYS_lseek, listing->fd, position, SEEK_SET); /* libc's, too */
 
 	listing->length = listing->at = 0;
 	listing->position = position;

@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "sys.h"
@@ -16,8 +15,6 @@ static struct owner {
 	int pid;
 	int busy;
 } *owner;
-
-static bool filter_noted;
 
 bool process_awake(void)
 {
@@ -86,6 +83,8 @@ bool process_owns_memory(void)
 	int pid = (int)sys(SYS_getpid);
 	struct owner *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
 
+	if (pid < 0) /* not to be asked under a filter */
+		return false;
 	if (!page) {
 		struct owner *none = NULL;
 
@@ -126,21 +125,6 @@ bool process_threaded(void)
 void process_note_thread(void)
 {
 	__atomic_store_n(&threaded, true, __ATOMIC_RELAXED);
-}
-
-bool process_filtered(void)
-{
-	return process_filter_noted() || sys(SYS_prctl, PR_GET_SECCOMP) != 0;
-}
-
-bool process_filter_noted(void)
-{
-	return __atomic_load_n(&filter_noted, __ATOMIC_RELAXED);
-}
-
-void process_note_filter(void)
-{
-	__atomic_store_n(&filter_noted, true, __ATOMIC_RELAXED);
 }
 
 uint64_t process_file_size_limit(void)

@@ -54,13 +54,6 @@ int *process_busy(void);
 bool process_threaded(void);
 void process_note_thread(void);
 
-/* True when a seccomp filter or strict mode is in force (prctl(2), PR_GET_SECCOMP). */
-bool process_filtered(void);
-
-/* True once the program was seen to install one, which may forbid us even to ask. */
-bool process_filter_noted(void);
-void process_note_filter(void);
-
 /* RLIMIT_FSIZE, or UINT64_MAX; another process may set it at any time (prlimit(1)). */
 uint64_t process_file_size_limit(void);
 

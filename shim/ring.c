@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "filter.h"
 #include "process.h"
 #include "signals.h"
 #include "stats.h"
@@ -33,9 +34,13 @@ static void ring_finish(void)
 
 static void opcodes_ask(const struct ring *ring)
 {
+	uint64_t without = config.without;
+
 	if (__atomic_load_n(&opcodes_asked, __ATOMIC_ACQUIRE))
 		return;
-	__atomic_store_n(&opcodes_known, ring_probe(ring) & ~config.without, __ATOMIC_RELAXED);
+	if (filter_was_asked())
+		without |= ring_refused_by_filter();
+	__atomic_store_n(&opcodes_known, ring_probe(ring) & ~without, __ATOMIC_RELAXED);
 	__atomic_store_n(&opcodes_asked, true, __ATOMIC_RELEASE);
 }
 
@@ -49,7 +54,7 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 	struct ring *ring;
 	int err;
 
-	if (process_filtered())
+	if (filter_in_force())
 		return -EPERM;
 	if (process_emulated())
 		return -EOPNOTSUPP;

@@ -3,7 +3,8 @@
  * ring_private: what the files of the ring module share: ring_setup.c makes one, ring_prep.c turns
  * calls into entries, ring.c runs one and waits, ring_batch.c has many in flight, ring_guard.c ends
  * their chains, ring_put.c waits for the end of files, ring_worker.c finds out whether there is
- * anybody to run them.
+ * anybody to run them,
+ * ring_asked.c asks a seccomp filter what it allows.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H
@@ -53,6 +54,9 @@ int ring_sys_setup(unsigned entries, struct io_uring_params *params);
 
 /* Which opcodes the kernel behind RING knows, as bits. */
 uint64_t ring_probe(const struct ring *ring);
+
+/* Opcodes that would do what a filter refuses (ring_asked.c), as bits. */
+uint64_t ring_refused_by_filter(void);
 
 /* io_uring_register(2) by whichever handle RING has. */
 long ring_register(const struct ring *ring, unsigned what, void *argument, unsigned count);

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "sys.h"
 
@@ -76,17 +77,35 @@ bool signals_handled(void)
 	return __atomic_load_n(&handled, __ATOMIC_RELAXED) != 0;
 }
 
+/* Threads whose mask is not their own just now. */
+static int masked;
+
 static void mask_hold(struct signals_held *held)
 {
-	if (held->held)
-		sys(SYS_rt_sigprocmask, SIG_BLOCK, &held->held, &held->before,
-		    sizeof(signal_bits));
+	if (!held->held)
+		return;
+	__atomic_fetch_add(&masked, 1, __ATOMIC_SEQ_CST);
+	if (sys(SYS_rt_sigprocmask, SIG_BLOCK, &held->held, &held->before, sizeof(signal_bits)) == 0)
+		return;
+	held->held = 0;
+	__atomic_fetch_sub(&masked, 1, __ATOMIC_SEQ_CST);
 }
 
 static void mask_release(const struct signals_held *held)
 {
-	if (held->held)
-		sys(SYS_rt_sigprocmask, SIG_SETMASK, &held->before, NULL, sizeof(signal_bits));
+	if (!held->held)
+		return;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &held->before, NULL, sizeof(signal_bits));
+	__atomic_fetch_sub(&masked, 1, __ATOMIC_SEQ_CST);
+}
+
+void signals_await_release(void)
+{
+	enum { PATIENCE_MS = 100 };
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	for (int i = 0; i < PATIENCE_MS && __atomic_load_n(&masked, __ATOMIC_SEQ_CST); i++)
+		sys(SYS_nanosleep, &pause, NULL);
 }
 
 void signals_hold(struct signals_held *held)

@@ -33,6 +33,9 @@ void signals_release(const struct signals_held *held);
 bool signals_let(void);
 void signals_let_no_more(bool was_holding);
 
+/* Waits, within reason, until no thread has its signals held: soon they could not be let go any more. */
+void signals_await_release(void);
+
 /* Signals the program would have handled by now, had they not been held. */
 signal_bits signals_waiting(const struct signals_held *held);
 

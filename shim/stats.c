@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "file.h"
+#include "filter.h"
 #include "process.h"
 #include "sys.h"
 #include "text.h"
@@ -47,7 +48,6 @@ void stats_open(void)
 	if (!config.stats)
 		return;
 	counters = process_map_wiped(sizeof(*counters));
-	file_note_start();
 }
 
 void stats_before_write(void (*what)(void))
@@ -163,7 +163,7 @@ void stats_write(const char *end)
 	if (settle)
 		settle();
 	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
-	    file_may_kill() || !process_owns_memory())
+	    filter_in_force() || !process_owns_memory())
 		return;
 	record = process_map_wiped(sizeof(*record));
 	if (!record)

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "filter.h"
 #include "flight.h"
 #include "late.h"
 #include "leave.h"
@@ -391,7 +392,7 @@ bool together_sync(const struct passage *passage)
 
 void together_ends(void)
 {
-	struct together *together = process_filter_noted() ? NULL : together_root();
+	struct together *together = filter_forbids() ? NULL : together_root();
 
 	if (together && process_owns_memory())
 		stored_tell_all(together);

@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "file.h"
+#include "filter.h"
 #include "process.h"
 #include "sys.h"
 #include "text.h"
@@ -36,7 +37,6 @@ void trace_open(void)
 	if (!config.trace)
 		return;
 	kept = process_map_wiped(sizeof(*kept));
-	file_note_start();
 }
 
 bool trace_wanted(void)
@@ -91,7 +91,7 @@ void trace_write(void)
 {
 	unsigned count;
 
-	if (!kept || file_may_kill() || !process_owns_memory())
+	if (!kept || filter_in_force() || !process_owns_memory())
 		return;
 	count = __atomic_load_n(&kept->ready, __ATOMIC_ACQUIRE);
 	if (!count || count < __atomic_load_n(&kept->count, __ATOMIC_ACQUIRE))

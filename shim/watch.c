@@ -11,6 +11,8 @@
 #include <time.h>
 
 #include "config.h"
+#include "filter.h"
+#include "leave.h"
 #include "names.h"
 #include "passage.h"
 #include "process.h"
@@ -214,18 +216,64 @@ static void close_range_begins(long flags)
 	names_forget_descriptors();
 }
 
-/* Under a filter even our own calls may kill: nothing is asked or undone from there on. */
-static long seccomp_installed(enum sym sym, const struct regs *regs)
+/*
+ * Strict mode takes the processor's clock away as well (x86), which clock_gettime reads without a system
+ * call: reading it is death. PR_SET_TSC does that alone.
+ */
+static bool prctl_filters(long what)
 {
-	bool ours = process_owns_memory();
-	long value;
+	return (int)what == PR_SET_SECCOMP || (int)what == PR_SET_TSC;
+}
 
+/* Does it put the caller under a filter, or under strict mode? */
+static bool installs_filter(enum op op, const struct regs *regs)
+{
+	const long *a = regs->arg;
+
+	if (op == OP_PRCTL)
+		return prctl_filters(a[0]);
+	if (op != OP_SYSCALL)
+		return false;
+	return (a[0] == SYS_prctl && prctl_filters(a[1])) ||
+	       (a[0] == SYS_seccomp &&
+		(a[1] == SECCOMP_SET_MODE_STRICT || a[1] == SECCOMP_SET_MODE_FILTER));
+}
+
+/* Whatever may have to be undone or told is, as long as calls of ours are safe. */
+static void filter_prepare(void)
+{
+	leave_settle(); /* and ends the crew */
 	watch_image_ends("seccomp");
 	cede();
+	signals_await_release();
+}
+
+/*
+ * Under a filter even our own calls may kill: nothing is asked or undone from there on. It is in force,
+ * perhaps for every thread (TSYNC), before the call returns, so this begins before it is made. A child of
+ * vfork says so for its parent as well: there is nothing left by which it could be told from it.
+ */
+static long seccomp_installed(enum sym sym, const struct regs *regs)
+{
+	enum sys_permit before;
+	long value;
+
+	if (__atomic_load_n(&sys_permit, __ATOMIC_RELAXED) == SYS_ALLOWED)
+		filter_prepare();
+	before = filter_comes();
+	engine_arm();
 	value = watch_call_real(sym, regs);
-	if ((int)value >= 0 && ours)
-		process_note_filter();
+	if ((int)value < 0) {
+		filter_came_not(before);
+		engine_arm();
+	}
 	return value;
+}
+
+void watch_before_awake(enum op op, const struct regs *regs)
+{
+	if (installs_filter(op, regs))
+		filter_comes();
 }
 
 /* dup2, dup3. A failed one has changed nothing. */
@@ -246,17 +294,6 @@ static long descriptor_copied(enum sym sym, const struct regs *regs)
 static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 {
 	switch (regs->arg[0]) {
-	case SYS_seccomp:
-		if (regs->arg[1] != SECCOMP_SET_MODE_STRICT &&
-		    regs->arg[1] != SECCOMP_SET_MODE_FILTER)
-			break;
-		*value = seccomp_installed(sym, regs);
-		return true;
-	case SYS_prctl:
-		if ((int)regs->arg[1] != PR_SET_SECCOMP)
-			break;
-		*value = seccomp_installed(sym, regs);
-		return true;
 	case SYS_unshare:
 	case SYS_setns:
 	case SYS_chroot:
@@ -314,6 +351,10 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 
 bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value)
 {
+	if (installs_filter(op, regs)) {
+		*value = seccomp_installed(sym, regs);
+		return true;
+	}
 	switch (effect_of(op)) {
 	case EFFECT_NONE:
 		break;
@@ -356,11 +397,8 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_CEDE:
 		cede();
 		break;
-	case EFFECT_PRCTL:
-		if ((int)regs->arg[0] != PR_SET_SECCOMP)
-			break;
-		*value = seccomp_installed(sym, regs);
-		return true;
+	case EFFECT_PRCTL: /* only the one seen to above */
+		break;
 	case EFFECT_SYSCALL:
 		return syscall_begins(sym, regs, value);
 	case EFFECT_EXIT:

@@ -28,4 +28,7 @@ void watch_image_ends(const char *how);
  */
 bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value);
 
+/* The same before this library's own constructor has run: only what must not be missed. */
+void watch_before_awake(enum op op, const struct regs *regs);
+
 #endif

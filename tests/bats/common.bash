@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What every bats file loads. Files in every-mode/ run once per mode, with USHIM_TEST_MODE set
 # to off, auto, strict, auto-forced or strict-forced (asking ahead on any storage), ring or
-# refused (ring mode where io_uring is refused); files in once/ run once and choose modes
-# themselves.
+# refused (ring mode where io_uring is refused, by a filter that may be asked); files in once/ run
+# once and choose modes themselves.
 
 bats_require_minimum_version 1.5.0
 
@@ -30,7 +30,7 @@ shim_in() {
     case $mode in
     off) USHIM=0 LD_PRELOAD=$LIB "$@" ;;
     *-forced) USHIM_FORCE=1 USHIM_MODE=${mode%-forced} LD_PRELOAD=$LIB "$@" ;;
-    refused) "$PROG/refuse-uring" env USHIM_MODE=ring LD_PRELOAD="$LIB" "$@" ;;
+    refused) "$PROG/refuse-uring" env USHIM_SECCOMP=ask USHIM_MODE=ring LD_PRELOAD="$LIB" "$@" ;;
     *) USHIM_MODE=$mode LD_PRELOAD=$LIB "$@" ;;
     esac
 }

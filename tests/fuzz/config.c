@@ -13,6 +13,7 @@
 static const char *const variables[] = {
 	"USHIM",      "USHIM_MODE",  "USHIM_DEPTH", "USHIM_STALE_MS", "USHIM_RING",
 	"USHIM_SQPOLL", "USHIM_FORCE", "USHIM_STATS", "USHIM_TRACE",    "USHIM_WITHOUT",
+	"USHIM_SECCOMP",
 };
 
 static bool path_ok(const char *path)

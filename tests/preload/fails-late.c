@@ -28,6 +28,7 @@ __attribute__((constructor)) static void fails_late_begin(void)
 	const char *when = getenv("FAILS_LATE");
 
 	process_owns_memory(); /* as before anything is acknowledged */
+	late_begin();          /* as with the program's first call */
 	if (when && !strcmp(when, "start"))
 		fail();
 	if (when && !strcmp(when, "settle"))

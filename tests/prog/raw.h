@@ -8,6 +8,6 @@
 
 #include "../../shim/sys.h"
 
-#define raw sys
+#define raw sys_program
 
 #endif

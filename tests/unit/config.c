@@ -158,6 +158,16 @@ static void force(void)
 	CHECK_EQ(config.force, false);
 }
 
+static void seccomp(void)
+{
+	is_silent("USHIM_SECCOMP", "ask");
+	CHECK_EQ(config.ask_filter, true);
+	is_silent("USHIM_SECCOMP", "avoid");
+	CHECK_EQ(config.ask_filter, false);
+	warns("USHIM_SECCOMP", "1");
+	CHECK_EQ(config.ask_filter, false);
+}
+
 static void without(void)
 {
 	is_silent("USHIM_WITHOUT", "linkat");
@@ -233,6 +243,7 @@ int main(int argc, char **argv)
 	test("USHIM_MODE: auto, strict, ring; one warning for others", modes);
 	test("USHIM_DEPTH, _STALE_MS, _RING, _SQPOLL: limits, one warning beyond", numbers);
 	test("USHIM_FORCE: 0 or 1", force);
+	test("USHIM_SECCOMP: avoid or ask", seccomp);
 	test("USHIM_WITHOUT: names of opcodes", without);
 	test("USHIM_STATS: an absolute path stays", stats_absolute);
 	test("USHIM_STATS: a relative path is taken from where the program starts", stats_relative);

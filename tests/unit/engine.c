@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "enter.h"
+#include "filter.h"
 #include "names.h"
 #include "ring.h"
 #include "scratch.h"
@@ -329,7 +330,7 @@ static void filter_refused(void)
 	begin();
 	CHECK_EQ(enter(prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL), -1);
 	CHECK_EQ(errno, EFAULT);
-	CHECK(!process_filter_noted());
+	CHECK(!filter_forbids());
 	CHECK_EQ(enter(prctl, PR_SET_NAME, "renamed"), 0);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "config.h"
+#include "filter.h"
 #include "late.h"
 #include "process.h"
 #include "scratch.h"
@@ -235,7 +236,7 @@ static void under_a_filter(void)
 {
 	begin();
 	late_report("linkat", "x", EIO);
-	process_note_filter();
+	filter_comes();
 	CHECK_EQ(leave_by(SYM__exit, 0), 1);
 	CHECK_EQ(settled, 0);
 }

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "config.h"
+#include "filter.h"
 #include "process.h"
 #include "ring_private.h"
 #include "scratch.h"
@@ -237,7 +238,7 @@ static void steps_down_one_at_a_time(void)
 /* Under a filter nobody is even asked. */
 static void unfiltered(void)
 {
-	if (process_filtered())
+	if (filter_in_force())
 		skip("requires a process without a seccomp filter");
 }
 

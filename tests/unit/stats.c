@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "diag.h"
+#include "filter.h"
 #include "process.h"
 #include "scratch.h"
 
@@ -19,7 +20,7 @@ static char text[1024 * 1024];
 
 static void begin(void)
 {
-	if (process_filtered())
+	if (filter_in_force())
 		skip("requires a process without a seccomp filter"); /* no record is written */
 	scratch();
 	snprintf(path, sizeof(path), "%s/stats", scratch_path);

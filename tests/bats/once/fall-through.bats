@@ -61,8 +61,32 @@ no_ring() {
 }
 
 @test "C10: a seccomp filter that refuses io_uring before start leaves plain calls, and the record says EPERM" {
-    every_call_works "$PROG/refuse-uring"
+    USHIM_SECCOMP=ask every_call_works "$PROG/refuse-uring"
     no_ring -1
+}
+
+@test "C10: unless the user says that it never kills, a filter is not asked, and there is no record" {
+    requires strace
+    every_call_works strace -f -qq -o calls "$PROG/refuse-calls" ''
+    ! grep '"program":"every-opcode"' "$USHIM_STATS" || fail "there is a record"
+    grep -q '^[0-9]* *execve.*every-opcode' calls
+    ! sed '1,/execve.*every-opcode/d' calls | grep -E '^[0-9]* *(io_uring|prctl|seccomp)' || fail "it was asked"
+}
+
+@test "C10: a filter that may be asked and lets io_uring through leaves the ring what it allows, and no more" {
+    requires uring
+    USHIM_SECCOMP=ask every_call_works "$PROG/refuse-calls" ''
+    for opcode in $(opcodes); do
+        [ "$(total "$(operations "$opcode")" ring)" -gt 0 ] || fail "$opcode was not used"
+    done
+    : >"$USHIM_STATS"
+    # link, linkat, and only one of the three that rename
+    USHIM_SECCOMP=ask USHIM_MODE=ring LD_PRELOAD=$LIB "$PROG/refuse-calls" '86 265 316' "$PROG/every-opcode" >out || :
+    for opcode in LINKAT RENAMEAT; do
+        [ "$(total "$(operations "$opcode")" ring)" -eq 0 ] || fail "$opcode went around the filter"
+        [ "$(total "$(operations "$opcode")" opcode)" -gt 0 ] || fail "$opcode was not called"
+    done
+    [ "$(total "$(operations UNLINKAT)" ring)" -gt 0 ]
 }
 
 @test "C10: no memory to lock leaves an ordinary user plain calls, and the record says ENOMEM" {

@@ -52,7 +52,7 @@ two_names() {
 @test "a link or rename that fails late takes nothing along: its file keeps the name it had" {
     local kind end
     for kind in 'link' 'rename'; do
-        for end in unlink remove replace across after child \
+        for end in unlink remove replace across after child filtered \
             open open_2 creat fopen freopen truncate ftruncate overwrite; do
             two_names plain "$kind" "$end"
             two_names shim "$kind" "$end"
