@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "filestream.h"
+#include "kin.h"
 #include "names.h"
 #include "over/over.h"
 #include "pace.h"
@@ -260,6 +261,12 @@ static bool ring_make(void)
 	       ring_knows(OPCODE_STATX);
 }
 
+/* What is asked and listed here would be asked and listed past another library. */
+static bool interposed(void)
+{
+	return kin_interposed(KIN_STAT) || kin_interposed(KIN_OPEN) || kin_interposed(KIN_LISTING);
+}
+
 static void go_in(void)
 {
 	struct signals_held held;
@@ -268,7 +275,7 @@ static void go_in(void)
 		return;
 	thread_enter(&held);
 	signals_note_change(); /* handlers set while nobody looked */
-	outside.given_up = !ring_make() || !root_make();
+	outside.given_up = interposed() || !ring_make() || !root_make();
 	if (!outside.given_up) {
 		operands_take(root);
 		outside.in = true;

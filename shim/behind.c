@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "fence.h"
 #include "flight.h"
+#include "kin.h"
 #include "leave.h"
 #include "over/over.h"
 #include "pace.h"
@@ -146,6 +147,13 @@ static bool root_make(void)
 	return flight_begin(command_cost_ns()) && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
 }
 
+/* Another library would not see what is acknowledged, nor tell what it makes of it. */
+static bool interposed(void)
+{
+	return kin_interposed(KIN_COMMAND) || kin_interposed(KIN_STAT) ||
+	       kin_interposed(KIN_OPEN) || kin_interposed(KIN_LISTING);
+}
+
 static void go_in(void)
 {
 	struct signals_held held;
@@ -154,7 +162,7 @@ static void go_in(void)
 	    leave_begun() || !process_owns_memory())
 		return;
 	thread_enter(&held);
-	outside.given_up = !root_make();
+	outside.given_up = interposed() || !root_make();
 	if (!outside.given_up) {
 		outside.in = true;
 		engine_arm();

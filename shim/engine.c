@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "config.h"
 #include "filter.h"
+#include "kin.h"
 #include "late.h"
 #include "leave.h"
 #include "names.h"
@@ -241,6 +242,8 @@ static enum outcome call_try(enum op op, const long *arg, long *value, enum reas
 	enum reason reason = thread_guard(thread);
 	struct signals_held held;
 
+	if (reason == REASON_NONE && kin_interposed(kin_of(op)))
+		reason = REASON_INTERPOSED;
 	if (reason == REASON_NONE)
 		reason = over_marshal(op, &call, arg);
 	if (reason == REASON_NONE) {
@@ -395,6 +398,8 @@ struct verdict engine_enter(enum sym sym, struct regs *regs)
 			leave_before(op, regs);
 		done = enter_ahead(op, sym, regs, &value, &reason);
 	}
+	if (reason == REASON_MODE && kin_seen_interposed(op))
+		reason = REASON_INTERPOSED;
 	if (!filter_forbids())
 		stats_call(op, reason);
 	if (trace_wanted() && !filter_forbids())

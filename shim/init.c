@@ -32,6 +32,7 @@
  *   shim/filter.c           whether any system call of ours may be made
  *   shim/process.c          whose memory this is, and whether we may act in it
  *   shim/real.c             the next definition of every symbol
+ *   shim/kin.c              whether it is libc's
  *   shim/stats.c            counters and the record of USHIM_STATS
  *   shim/trace.c            events and the file of USHIM_TRACE
  *   shim/text.c file.c      text put together, and the file it is appended to

@@ -32,6 +32,7 @@ struct object {
 	const char *strings;
 	const uint32_t *hash;
 	const uint16_t *versions; /* null where the object has none */
+	const char *soname;       /* the same */
 };
 
 enum {
@@ -52,6 +53,8 @@ static const void *object_pointer(const struct link_map *map, ElfW(Addr) value)
 
 static bool object_read(struct object *object, const struct link_map *map)
 {
+	uint64_t soname = 0;
+
 	*object = (struct object){.base = map->l_addr};
 	for (const ElfW(Dyn) *dyn = map->l_ld; dyn && dyn->d_tag != DT_NULL; dyn++) {
 		const void *pointer = object_pointer(map, dyn->d_un.d_ptr);
@@ -61,9 +64,12 @@ static bool object_read(struct object *object, const struct link_map *map)
 		case DT_STRTAB: object->strings = pointer; break;
 		case DT_GNU_HASH: object->hash = pointer; break;
 		case DT_VERSYM: object->versions = pointer; break;
+		case DT_SONAME: soname = dyn->d_un.d_val; break;
 		default: break;
 		}
 	}
+	if (soname && object->strings)
+		object->soname = object->strings + soname;
 	return object->symbols && object->strings && object->hash;
 }
 
@@ -188,6 +194,56 @@ static void *real_search(enum sym sym, bool hidden, bool *odd)
 	}
 	*odd = true; /* loaded by dlopen, behind libc */
 	return NULL;
+}
+
+static bool name_begins(const char *name, const char *with)
+{
+	while (*with && *with == *name) {
+		with++;
+		name++;
+	}
+	return !*with;
+}
+
+/*
+ * Parts of libc (before 2.34), and sanitizers' run-times, which look at what a call is given and pass it
+ * on.
+ */
+static bool name_is_transparent(const char *name)
+{
+	return name_begins(name, "ld-") || name_begins(name, "libpthread.") ||
+	       name_begins(name, "libdl.") || name_begins(name, "librt.") ||
+	       name_begins(name, "libasan.") || name_begins(name, "libtsan.") ||
+	       name_begins(name, "libubsan.");
+}
+
+static void object_interposes(const struct object *object, bool (*matters)(enum sym sym),
+			      void (*found)(enum sym sym))
+{
+	for (enum sym sym = 0; sym < SYM_COUNT; sym++) {
+		const char *name = matters(sym) ? table_sym_name(sym) : NULL;
+
+		if (name && (!object->hash || object_symbol(object, name, gnu_hash(name), false)))
+			found(sym);
+	}
+}
+
+void real_interposed(bool (*matters)(enum sym sym), void (*found)(enum sym sym))
+{
+	const struct link_map *last = map_last();
+
+	for (const struct link_map *map = map_after_us(); map; map = map->l_next) {
+		struct object object;
+
+		if (!object_read(&object, map))
+			object.hash = NULL;
+		if (object.soname && name_begins(object.soname, "libc."))
+			break; /* whatever is behind it is nobody's next */
+		if (map->l_ld != _DYNAMIC && !(object.soname && name_is_transparent(object.soname)))
+			object_interposes(&object, matters, found);
+		if (map == last)
+			break;
+	}
 }
 
 void *real_bind(enum sym sym)

@@ -9,6 +9,8 @@
 #ifndef USHIM_REAL_H
 #define USHIM_REAL_H
 
+#include <stdbool.h>
+
 #include "table.h"
 
 /* Address of the next definition of each symbol, or 0 while nobody has asked for it. */
@@ -23,6 +25,13 @@ void real_begin(void);
  * dlerror(3) alone; safe in signal handlers and in the child of a fork or vfork.
  */
 void *real_bind(enum sym sym);
+
+/*
+ * Calls FOUND for every symbol that MATTERS and that an object between this library and libc defines: it
+ * is the next one, and not libc's. Where an object cannot be searched, for all of them. As safe as
+ * real_bind.
+ */
+void real_interposed(bool (*matters)(enum sym sym), void (*found)(enum sym sym));
 
 static inline void *real_of(enum sym sym)
 {

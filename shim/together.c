@@ -7,6 +7,7 @@
 #include "config.h"
 #include "filter.h"
 #include "flight.h"
+#include "kin.h"
 #include "late.h"
 #include "leave.h"
 #include "names.h"
@@ -200,7 +201,8 @@ static bool group_before(const struct passage *passage)
 	count = candidates_find(root, (int)passage->regs->arg[0]);
 	if (!count)
 		return false;
-	given_up = !flight_begin(pay.cost_ns) || !ring_knows(OPCODE_FSYNC);
+	given_up = kin_interposed(KIN_SYNC) || kin_interposed(KIN_OPEN) ||
+		   !flight_begin(pay.cost_ns) || !ring_knows(OPCODE_FSYNC);
 	runs = !given_up && flight_open();
 	if (runs)
 		group_run(root, passage, count);
