@@ -82,6 +82,8 @@ static bool op_retypes(enum op op, enum op_order order)
 	case OP_WAIT4:
 	case OP_SYSTEM:
 	case OP_PCLOSE:
+	case OP_INOTIFY_ADD_WATCH: /* what is being read would be seen by it */
+	case OP_FANOTIFY_MARK:
 		return true;
 	default:
 		return order == ORDER_STATE || order == ORDER_CEDE || op_lends(op);

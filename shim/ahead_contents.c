@@ -19,6 +19,7 @@
 #include "signals.h"
 #include "stats.h"
 #include "trace.h"
+#include "watching.h"
 
 enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */
@@ -251,7 +252,7 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 	uint32_t window = fetch_window(ahead);
 	struct signals_held held;
 
-	if (!ring || !flight_has_slots() || ahead->fetches_none)
+	if (!ring || !flight_has_slots() || ahead->fetches_none || watching())
 		return;
 	if (!ahead->scratch)
 		ahead->scratch = process_map_private(FETCH_BYTES);

@@ -7,6 +7,7 @@
 #include "directory.h"
 #include "process.h"
 #include "sys.h"
+#include "watching.h"
 
 /* Splits at the last slash. A path that ends in one, "." and ".." are nobody's entries. */
 static bool place_split(struct place *place)
@@ -219,7 +220,7 @@ static void list_into(struct sweep *sweep, int fd)
 
 bool place_list(struct ahead *ahead, struct place *place, const struct sweep *pair)
 {
-	int fd = place_open(place);
+	int fd = watching() ? -1 : place_open(place);
 
 	if (fd < 0)
 		return false;

@@ -16,6 +16,7 @@
 #include "flight.h"
 #include "process.h"
 #include "sys.h"
+#include "watching.h"
 
 enum {
 	SUCCESSES_FIRST = 3,   /* plain removals in the first directory of a kind, */
@@ -77,7 +78,7 @@ static bool entry_note(void *context, const struct directory_entry *entry)
 /* By the shim's own means: the program listed it before anybody knew that it would remove. */
 static void relist(struct behind *behind, struct dir *dir)
 {
-	int fd = directory_open(dir->fd, ".");
+	int fd = watching() ? -1 : directory_open(dir->fd, ".");
 	char *buffer = process_map_private(LISTED_BYTES);
 
 	listing_begin_in(behind, dir);

@@ -20,6 +20,7 @@
  *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/spelling.c         what a name's letters say of who could hold it
+ *   shim/watching.c         whether this process watches files
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/passage.c path.c   a call on its way through them; what its paths are
  *   shim/filestream.c       what a call of stdio's reads from

@@ -3,8 +3,7 @@
  * ring_private: what the files of the ring module share: ring_setup.c makes one, ring_prep.c turns
  * calls into entries, ring.c runs one and waits, ring_batch.c has many in flight, ring_guard.c ends
  * their chains, ring_put.c waits for the end of files, ring_worker.c finds out whether there is
- * anybody to run them,
- * ring_asked.c asks a seccomp filter what it allows.
+ * anybody to run them, ring_asked.c asks a seccomp filter what it allows.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H

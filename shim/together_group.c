@@ -22,6 +22,7 @@
 #include "sys.h"
 #include "trace.h"
 #include "watch.h"
+#include "watching.h"
 
 enum step {
 	STEP_SYNC,
@@ -131,6 +132,8 @@ static bool candidate_reopen(struct together *together, struct candidate *candid
 	char link[LINK_SIZE];
 	long fd;
 
+	if (watching())
+		return false;
 	descriptor_link(candidate->by, link);
 	fd = sys(SYS_openat, AT_FDCWD, link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -EAGAIN)

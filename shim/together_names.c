@@ -16,6 +16,7 @@
 #include "config.h"
 #include "directory.h"
 #include "sys.h"
+#include "watching.h"
 
 enum {
 	AT_ONCE = 48,
@@ -89,7 +90,7 @@ static int parent_open(const char *path)
 		return -ENOENT;
 	if (locks_have(&identity))
 		return -EACCES;
-	return directory_open(AT_FDCWD, path);
+	return watching() ? -1 : directory_open(AT_FDCWD, path);
 }
 
 /* Lists the directory of what is being synced through FD, if that was not done lately. */

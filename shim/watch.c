@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #include "thread_ring.h"
 #include "together.h"
 #include "trace.h"
+#include "watching.h"
 
 /* What an operation without an opcode means here. */
 enum effect {
@@ -37,6 +39,7 @@ enum effect {
 	EFFECT_CLOSE_RANGE,
 	EFFECT_FCNTL,
 	EFFECT_CANCEL_TYPE,
+	EFFECT_WATCHES, /* files are watched from here on */
 	EFFECT_THREAD, /* another flow of control begins in this address space */
 	EFFECT_CLONE,
 	EFFECT_IDENTITY, /* credentials: a kernel poller would keep the old ones */
@@ -68,6 +71,9 @@ static enum effect effect_of(enum op op)
 		return EFFECT_FCNTL;
 	case OP_PTHREAD_SETCANCELTYPE:
 		return EFFECT_CANCEL_TYPE;
+	case OP_INOTIFY_ADD_WATCH:
+	case OP_FANOTIFY_MARK:
+		return EFFECT_WATCHES;
 	case OP_CLONE:
 		return EFFECT_CLONE;
 	case OP_SETUID:
@@ -133,7 +139,7 @@ bool watch_needed_outside(enum op op)
 	enum effect effect = effect_of(op);
 
 	return effect == EFFECT_THREAD || effect == EFFECT_CLONE || effect == EFFECT_CEDE ||
-	       effect == EFFECT_PRCTL || effect == EFFECT_SYSCALL;
+	       effect == EFFECT_PRCTL || effect == EFFECT_SYSCALL || effect == EFFECT_WATCHES;
 }
 
 long watch_call_real(enum sym sym, const struct regs *regs)
@@ -337,6 +343,10 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 	case SYS_execveat:
 		watch_image_ends("exec");
 		break;
+	case SYS_inotify_add_watch:
+	case SYS_fanotify_mark:
+		watching_begins();
+		break;
 	case SYS_gettid:
 	case SYS_futex:
 	case SYS_getrandom:
@@ -381,6 +391,11 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_FCNTL:
 		if (passage_fcntl_copies(regs))
 			names_forget_descriptors();
+		if ((int)regs->arg[1] == F_NOTIFY)
+			watching_begins();
+		break;
+	case EFFECT_WATCHES:
+		watching_begins();
 		break;
 	case EFFECT_CANCEL_TYPE:
 		thread_self.cancel_async = (int)regs->arg[0] == PTHREAD_CANCEL_ASYNCHRONOUS;

@@ -169,7 +169,7 @@ END
     let_everybody_in
     chmod 777 .
     # shellcheck disable=SC2016 # for the inner shell
-    local day='chown -R 12:34 d && cp -a d made && ls -ln --time-style=+ made && find made -printf "%U %G %f\n" && rm -r made'
+    local library=$LIB day='chown -R 12:34 d && cp -a d made && ls -ln --time-style=+ made && find made -printf "%U %G %f\n" && rm -r made'
     as_user sh -c 'mkdir d && for i in $(seq 40); do echo $i >d/f$i; done'
     as_user fakeroot sh -c "$day" | sort >plain
     [ "$(grep -c '12 *34' plain)" -eq 81 ]
@@ -177,7 +177,7 @@ END
         shim_in "$mode" as_user fakeroot sh -c "$day" | sort >out
         same plain out || fail "before, $mode"
         # shellcheck disable=SC2016 # for the inner shell
-        LIB='' shim_in "$mode" as_user fakeroot sh -c 'LD_PRELOAD=$1:$LD_PRELOAD exec sh -c "$2"' sh "$LIB" "$day" | sort >out
+        LIB='' shim_in "$mode" as_user fakeroot sh -c 'LD_PRELOAD=$1:$LD_PRELOAD exec sh -c "$2"' sh "$library" "$day" | sort >out
         same plain out || fail "after, $mode"
     done
 }
