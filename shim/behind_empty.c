@@ -67,7 +67,7 @@ static void listing_begin_in(struct behind *behind, struct dir *dir)
 	sweep_begin(&dir->listing, &behind->listed_bytes);
 	dir->place = SWEEP_NONE;
 	dir->removed = 0;
-	dir->listed = false;
+	dir->listed = dir->numbered = false;
 }
 
 static bool entry_note(void *context, const struct directory_entry *entry)
@@ -201,17 +201,37 @@ static bool entry_removable(struct behind *behind, const struct spot *spot)
 	       !(statx.stx_attributes & special);
 }
 
-/* ENOENT, EISDIR, ENOTDIR, and the order in which the program removes. */
-static enum reason entry_proof(struct dir *dir, const char *name, bool directory, uint32_t *found)
+/*
+ * A listing may tell no types (sshfs: a later one, though an earlier one did), and numbers that are
+ * not the files' (FUSE without use_ino, overlayfs), by which nothing would be found that is pending on
+ * a file. Then the name is asked about: the program has done so before, or the removal would have to.
+ */
+static bool entry_known(struct dir *dir, const struct spot *spot, struct sweep_entry *entry)
 {
-	uint32_t entry = sweep_find(&dir->listing, name, strlen(name)), at;
-	uint8_t type;
+	struct statx statx;
+
+	if (entry->type != DT_UNKNOWN && dir->numbered)
+		return true;
+	if (path_statx(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO, &statx) != 0)
+		return false;
+	if (entry->inode == statx.stx_ino)
+		dir->numbered = true;
+	entry->type = IFTODT(statx.stx_mode) & 0xff;
+	entry->inode = statx.stx_ino;
+	return entry->inode != 0;
+}
+
+/* ENOENT, EISDIR, ENOTDIR, and the order in which the program removes. */
+static enum reason entry_proof(struct dir *dir, const struct spot *spot, bool directory,
+			       uint32_t *found)
+{
+	uint32_t entry = sweep_find(&dir->listing, spot->name, strlen(spot->name)), at;
 	bool follows;
 
 	if (entry == SWEEP_NONE || dir->listing.entries[entry].asked)
 		return REASON_NOT_LISTED;
-	type = dir->listing.entries[entry].type;
-	if (type == DT_UNKNOWN || (type == DT_DIR) != directory)
+	if (!entry_known(dir, spot, &dir->listing.entries[entry]) ||
+	    (dir->listing.entries[entry].type == DT_DIR) != directory)
 		return REASON_NOT_LISTED;
 	at = sweep_follow(&dir->listing, entry, dir->place, &follows);
 	if (!follows && dir->place != SWEEP_NONE && !directory)
@@ -268,7 +288,7 @@ static enum reason removal_proof(struct behind *behind, const struct spot *spot,
 		return REASON_UNPROVEN;
 	if (!entry_removable(behind, spot))
 		return REASON_SOURCE;
-	return entry_proof(dir, spot->name, directory, entry);
+	return entry_proof(dir, spot, directory, entry);
 }
 
 /* ---- what is done ---- */
@@ -309,7 +329,7 @@ static bool worth_listing(const struct behind *behind, const struct dir *dir,
 
 /* A plain removal went well in DIR, which is PARENT. */
 static void removal_learn(struct behind *behind, struct dir *dir, const struct statx *parent,
-			  const char *name)
+			  const char *name, uint64_t inode)
 {
 	bool listed = dir->listed, follows;
 	uint32_t entry;
@@ -329,6 +349,7 @@ static void removal_learn(struct behind *behind, struct dir *dir, const struct s
 			ground_end(behind, dir);
 	} else if (!dir->listing.entries[entry].asked) {
 		dir->listing.entries[entry].asked = true;
+		dir->numbered |= inode && inode == dir->listing.entries[entry].inode;
 		dir->removed++;
 		dir->place = sweep_follow(&dir->listing, entry, dir->place, &follows);
 	}
@@ -341,12 +362,15 @@ static void removal_plain(struct behind *behind, const struct passage *passage, 
 	const struct identity identity = identity_of(&parent);
 	const struct identity gone = child ? child->identity : (struct identity){0, 0};
 	char name[NAME_MAX + 1] = "";
+	struct identity file = {0, 0};
 	struct dir *dir;
 	long value;
 
 	spot_take(behind, spot); /* so that what is learned has its place */
 	if (spot->known && strlen(spot->name) <= NAME_MAX)
 		name_keep(name, spot->name);
+	if (spot->dir && spot->dir->listed && !spot->dir->numbered) /* the kernel looks it up anyway */
+		path_identify(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, &file);
 	value = command_plain(passage, why, false);
 	if (!behind_root())
 		return;
@@ -362,7 +386,7 @@ static void removal_plain(struct behind *behind, const struct passage *passage, 
 	}
 	if (dir->ground == GROUND_PRIVATE)
 		return;
-	removal_learn(behind, dir, &parent, name);
+	removal_learn(behind, dir, &parent, name, file.inode);
 	if (dir->successes >= SUCCESSES_FIRST)
 		likeness_of(&parent, &behind->likeness);
 }

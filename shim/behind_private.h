@@ -130,6 +130,7 @@ struct dir {
 	bool strange;      /* a name beyond ASCII was used: others may be equal to it */
 	bool proven[3];    /* a plain success of MADE_* */
 	bool listed;       /* to its end */
+	bool numbered;     /* the listing's inode numbers are the files' own */
 	bool keeps;        /* a removal in it failed late, and was told of */
 };
 

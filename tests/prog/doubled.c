@@ -8,6 +8,7 @@
  *   remove   two directories, of which one keeps a file
  *   attrs    of a directory just made, and of one beside it
  *   make     a directory beside one just made, and files in both
+ *   nlink    removes names of files that have others, and asks about these
  *   stat     asks about names of two directories that were listed, below their descriptors
  *   spelled  the same, by a spelling below a descriptor's number that is another's by then
  */
@@ -88,6 +89,29 @@ static void removes(void)
 		said("unlink", unlink(name_of("gone", i)));
 	said("rmdir b", rmdir("gone/b"));
 	said("rmdir s", rmdir("gone/s"));
+}
+
+static void counts(void)
+{
+	DIR *stream = opendir("gone");
+	const struct dirent *entry;
+	char name[FILES + 3][256];
+	int count = 0;
+
+	while ((entry = readdir(stream)))
+		if (!strncmp(entry->d_name, "file", 4))
+			strcpy(name[count++], entry->d_name);
+	for (int i = 0; i < count; i++) {
+		struct stat stat;
+		char other[264] = "s/", line[64];
+
+		said("unlink", unlinkat(dirfd(stream), name[i], 0));
+		strcat(other, name[i]);
+		said("stat", lstat(other, &stat));
+		snprintf(line, sizeof(line), "nlink %ld\n", (long)stat.st_nlink);
+		say(line);
+	}
+	closedir(stream);
 }
 
 static void attributes(void)
@@ -188,7 +212,7 @@ int main(int argc, char **argv)
 		void (*what)(void);
 	} table[] = {
 		{"link", links}, {"remove", removes}, {"attrs", attributes},
-		{"make", makes}, {"stat", stats},     {"spelled", spelled},
+		{"make", makes}, {"stat", stats},     {"spelled", spelled}, {"nlink", counts},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(table) / sizeof(*table); i++)

@@ -52,6 +52,19 @@ tree() { # DIRECTORY: names, kinds, modes and times of directories, links of fil
     [ ! -s ../errors ]
 }
 
+@test "C4: where a listing tells no types, what the program has asked tells them" {
+    local odd
+    for odd in no-types no-types,no-numbers; do
+        enter_slow --delay=1ms --listing="$odd"
+        cp -a s d
+        run_slowly auto rm -rf d
+        [ "$(counted UNLINKAT)" -ge 30 ]
+        [ ! -e d ]
+        [ ! -s ../errors ]
+        leave_slow
+    done
+}
+
 @test "C4: a link that would follow its source is one like another where the source is a file" {
     enter_slow --delay=1ms
     run_slowly auto cp -rl s d

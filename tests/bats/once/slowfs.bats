@@ -648,6 +648,8 @@ listed() {
     run ! grep -v ' 0$' odd
     listed --listing=twice >odd
     [ "$(grep -c ' file' odd)" -eq 100 ]
+    listed --listing=no-numbers >odd
+    run ! grep -v ' 4294967295 ' odd
     slowfs --listing=ghosts,no-types
     [ "$(find "$MNT" -maxdepth 1 -name 'ghost-*' 2>/dev/null | wc -l)" -eq 51 ]
     run ! stat "$MNT/ghost-dir"

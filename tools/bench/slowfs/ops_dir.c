@@ -23,6 +23,7 @@ enum {
 	ODD_NO_TYPES = 16,
 	ODD_TWICE = 32,
 	ODD_GHOSTS = 64,
+	ODD_NO_NUMBERS = 128,
 };
 
 static const struct {
@@ -32,7 +33,7 @@ static const struct {
 	{"high-cookies", ODD_HIGH},	      {"negative-cookies", ODD_NEGATIVE},
 	{"scrambled-cookies", ODD_SCRAMBLED}, {"no-seek", ODD_NO_SEEK},
 	{"no-types", ODD_NO_TYPES},	      {"twice", ODD_TWICE},
-	{"ghosts", ODD_GHOSTS},
+	{"ghosts", ODD_GHOSTS},		      {"no-numbers", ODD_NO_NUMBERS},
 };
 
 static unsigned odd;
@@ -191,7 +192,7 @@ static bool is_dot(const char *name)
 /* None is what programs skip entries for: as libfuse, whatever the number is. */
 static ino_t listed_number(const struct listing *l, const struct dirent64 *d)
 {
-	if (settings.numbers == NUMBERS_ZERO)
+	if (settings.numbers == NUMBERS_ZERO || odd & ODD_NO_NUMBERS)
 		return UINT32_MAX;
 	if (settings.numbers == NUMBERS_SIBLINGS && d->d_type == DT_DIR && !is_dot(d->d_name))
 		return NUMBER_OF_SUBDIRECTORIES(node_number(l->dir));
