@@ -87,6 +87,39 @@ static unsigned long fs_type(int fd)
 	return sys(SYS_fstatfs, fd, &statfs) == 0 ? (unsigned long)statfs.f_type : 0;
 }
 
+/* linux/mount.h and linux/stat.h of older headers have no names for these; Linux 6.8. */
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+#define MNT_ID_UNIQUE 0x4000U
+#define STATMOUNT_BASIC 1U
+
+/* The same from what the kernel keeps of the mount, with no question to a server or daemon; or 0. */
+static unsigned long mount_type(int fd)
+{
+	struct {
+		uint32_t size, spare;
+		uint64_t mount, wanted;
+	} asked = {.size = sizeof(asked), .wanted = STATMOUNT_BASIC};
+	struct {
+		uint32_t size, options;
+		uint64_t given;
+		uint32_t major, minor;
+		uint64_t type;
+		uint64_t rest[59];
+	} told;
+	struct statx statx;
+
+	if (descriptor_statx(fd, MNT_ID_UNIQUE, &statx) != 0 ||
+	    !(statx.stx_mask & MNT_ID_UNIQUE))
+		return 0;
+	asked.mount = statx.stx_mnt_id;
+	if (sys(SYS_statmount, &asked, &told, sizeof(told), 0) != 0 ||
+	    !(told.given & STATMOUNT_BASIC))
+		return 0;
+	return told.type;
+}
+
 static unsigned fs_traits(unsigned long type)
 {
 	for (unsigned i = 0; i < sizeof(fs_types) / sizeof(*fs_types); i++)
@@ -227,7 +260,8 @@ static enum reason open_check(const struct call *call)
 
 struct storage names_storage(int fd)
 {
-	unsigned traits = fs_traits(fs_type(fd));
+	unsigned long type = mount_type(fd);
+	unsigned traits = fs_traits(type ? type : fs_type(fd));
 
 	return (struct storage){
 		.network = traits & FS_NETWORK,

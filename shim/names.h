@@ -37,7 +37,7 @@ struct storage {
 	bool seeks;
 };
 
-/* What FD is on. Asks, which over a network is a request (statfs(2)), each time. */
+/* What FD is on. Asks each time, before Linux 6.8 by what over a network is a request (statfs(2)). */
 struct storage names_storage(int fd);
 
 /* This process opened FD just now, by itself: nobody else can move its file position. */
