@@ -8,6 +8,7 @@
  *   ahead_place.c     which sweep and entry a path or descriptor means
  *   ahead_questions.c questions of the stat family: recognised, asked ahead, answered
  *   ahead_answers.c   questions in flight, answers, and how long they are good for
+ *   ahead_cached.c    what is answered from a cache is not asked ahead
  *   ahead_files.c     files opened and read one after another
  *   ahead_contents.c  small files read ahead, so that the kernel's cache is warm
  *   ahead_opened.c    inodes this process itself can change, whose answers are never used

@@ -146,7 +146,7 @@ static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep 
 	answer->of = sweep_refer(sweep);
 	answer->entry = entry;
 	answer->epoch = ahead->epoch;
-	answer->asked_ns = clock_ns();
+	answer->asked_ns = ahead->handing_ns = clock_ns();
 	sweep->entries[entry].answer = (uint16_t)(answer - ahead->answers + 1);
 	ahead->flying++;
 	stats_ring(RING_STAT_ASKED);
@@ -226,6 +226,7 @@ static bool question_hand_over(struct ahead *ahead, struct ring *ring)
 {
 	int taken = flight_hand_over(ring);
 
+	cached_handed_over(ahead, clock_ns() - ahead->handing_ns);
 	place_spelled_forget(ahead);
 	step_aside(ahead);
 	ahead->handed_ns = clock_ns();
@@ -288,7 +289,7 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 	if (place != SWEEP_NONE && sweep->next <= place)
 		sweep->next = place + 1;
 	ahead_now = sweep->next - (place == SWEEP_NONE ? 0 : place + 1);
-	if (!ring || !ahead->stat.in || sweep->next >= sweep->count || ahead_now > window / 2 ||
+	if (!ring || !ahead->stat.in || cached_likely(ahead, sweep) || sweep->next >= sweep->count || ahead_now > window / 2 ||
 	    !governor_affords(&ahead->stat, window))
 		return;
 	if (window > config.depth - busy)

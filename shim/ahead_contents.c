@@ -144,17 +144,24 @@ void contents_looked_up(struct ahead *ahead, uint64_t ns)
 	ahead->lookup_ns = (ahead->lookup_ns * (LOOKUP_WEIGHT - 1) + ns) / LOOKUP_WEIGHT;
 }
 
+void device_note(struct ahead *ahead, uint64_t device, bool local)
+{
+	if (ahead->devices_known == AHEAD_DEVICES)
+		return;
+	ahead->devices[ahead->devices_known].number = device;
+	ahead->devices[ahead->devices_known++].local = local;
+}
+
 /* statfs(2) is itself a question to a network or a daemon: once for each file system. */
-static bool device_local(struct ahead *ahead, uint64_t device, int fd)
+bool device_local(struct ahead *ahead, uint64_t device, int fd)
 {
 	for (unsigned i = 0; i < ahead->devices_known; i++)
 		if (ahead->devices[i].number == device)
 			return ahead->devices[i].local;
 	if (ahead->devices_known == AHEAD_DEVICES)
 		return false;
-	ahead->devices[ahead->devices_known].number = device;
-	ahead->devices[ahead->devices_known].local = !names_storage(fd).network;
-	return ahead->devices[ahead->devices_known++].local;
+	device_note(ahead, device, !names_storage(fd).network);
+	return ahead->devices[ahead->devices_known - 1].local;
 }
 
 void contents_opened(struct ahead *ahead, uint64_t device, int fd)

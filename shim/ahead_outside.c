@@ -37,6 +37,7 @@ static struct {
 	unsigned stat_samples; /* timed questions still to come */
 	unsigned open_samples; /* timed opens still to come */
 	bool given_up;
+	uint64_t waits; /* a device that waits by nature */
 	bool in; /* ushim_armed is as for going ahead */
 } outside;
 
@@ -246,6 +247,9 @@ static bool root_make(void)
 	root->stat.slow_ns = root->contents.slow_ns = pace_of(GOVERNOR_SLOW_NS);
 	root->opened_stale = true;
 	root->epoch++;
+	if (outside.waits && !root->devices_known)
+		device_note(root, outside.waits, false);
+	root->cached.doubted = true; /* until a question has waited */
 	root->magic = AHEAD_MAGIC;
 	return true;
 }
@@ -362,8 +366,13 @@ static void outside_directory(int fd)
 		stat_sampling(1);
 	if (!outside.open_samples)
 		open_sampling(1);
-	if (outside.stat.slow && names_storage(fd).network)
+	if (outside.stat.slow && names_storage(fd).network) {
+		struct identity identity;
+
+		if (descriptor_identify(fd, &identity))
+			outside.waits = identity.device;
 		governor_prior(&outside.stat);
+	}
 }
 
 static bool outside_fdopendir(const struct passage *passage)

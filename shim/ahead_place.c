@@ -169,6 +169,7 @@ static struct sweep *sweep_for(struct ahead *ahead, int fd, int prefix_fd, const
 	sweep_begin(sweep, &ahead->sweeps_total);
 	sweep->identity = identity;
 	sweep->handle = handle;
+	sweep->waits = !device_local(ahead, identity.device, fd);
 	while (length > 1 && prefix[length - 1] == '/')
 		length--;
 	if (length)

@@ -84,8 +84,14 @@ struct ahead {
 	struct sweep_ref listed;    /* that directory */
 	uint64_t epoch; /* answers from before it are not served */
 	uint64_t last_reap_ns;
+	uint64_t handing_ns; /* when the handing over of the last question began */
 	uint64_t handed_ns; /* when the last question was handed to the kernel */
 	uint64_t stepped_ns; /* what stepping aside took, as far as it is not made up for */
+	struct {
+		uint64_t question_ns;  /* what a question about a listed entry takes that waits, */
+		uint64_t hand_over_ns; /* and what handing one over takes */
+		bool doubted;          /* the last one did not wait: nor may the next */
+	} cached;                      /* of storage that waits by nature */
 	unsigned flying;   /* answers in flight */
 	unsigned fetching; /* files being read ahead */
 	bool fetched_open; /* one that was may be open still: its chain's end does not tell */
@@ -269,7 +275,27 @@ void answer_arrived(uint64_t token, int result);
 /* Picks up what has arrived. */
 void answers_reap(struct ahead *ahead);
 
+/* ---- ahead_cached.c ---- */
+
+/* Handing a question over took NS. */
+void cached_handed_over(struct ahead *ahead, uint64_t ns);
+
+/* The program's own question about an entry of SWEEP took NS; returned is what that counts as. */
+uint64_t cached_plain(struct ahead *ahead, const struct sweep *sweep, uint64_t ns);
+
+/* The first answer of a batch came NS after it was asked for. */
+void cached_answer(struct ahead *ahead, const struct sweep *sweep, uint64_t ns);
+
+/* True if questions about SWEEP are answered from a cache, as far as is known. */
+bool cached_likely(const struct ahead *ahead, const struct sweep *sweep);
+
 /* ---- ahead_contents.c ---- */
+
+/* False where the file system of FD, on DEVICE, waits by nature. Asked once for each device. */
+bool device_local(struct ahead *ahead, uint64_t device, int fd);
+
+/* The same, found before anything was asked ahead. */
+void device_note(struct ahead *ahead, uint64_t device, bool local);
 
 /* Reads ahead the files behind PLACE of SWEEP. */
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);

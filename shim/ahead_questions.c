@@ -138,6 +138,7 @@ static void batch_learn(struct ahead *ahead, const struct answer *answer, bool w
 
 	if (waited || ns < ahead->stat.slow_ns)
 		governor_answer(&ahead->stat, ns);
+	cached_answer(ahead, sweep_referred(&answer->of), ns);
 	if (ahead->habit->window < config.depth)
 		ahead->habit->window *= 2;
 }
@@ -206,7 +207,7 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 	if (!place->sweep)
 		governor_aside(&ahead->stat, ns);
 	else if (!again) /* else the kernel had it from the last time */
-		governor_plain(&ahead->stat, ns);
+		governor_plain(&ahead->stat, cached_plain(ahead, place->sweep, ns));
 	if (!place->sweep && *passage->value == 0)
 		questions_unlisted(ahead, place, ns);
 	if (!ahead->stat.in && !ahead->contents.in)

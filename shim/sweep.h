@@ -44,6 +44,7 @@ struct sweep_entry {
 struct sweep {
 	bool used;
 	bool own;               /* listed by the shim's own means */
+	bool waits;             /* on storage that waits by nature */
 	size_t *total;          /* bytes all sweeps hold */
 	uint32_t serial;        /* tells a sweep from its successor in the same place */
 	uint64_t touched;       /* for choosing which one makes room */

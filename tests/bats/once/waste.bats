@@ -61,6 +61,39 @@ counted() {
     [ "$(find moved -type f | wc -l)" -eq 50 ]
 }
 
+# requests: how many of the log are not about directories being listed
+requests() {
+    grep -cE ' (lookup|getattr|statfs) ' "$BATS_TEST_TMPDIR/log"
+}
+
+@test "Ahead: what listings bring along is not asked, nor anything else, but where they do not" {
+    local command plain
+    requires_slow
+    requires jq
+    cp -a tree back/
+    for command in "du -s tree" "find tree -size -1" "ls -lR tree"; do
+        enter_slow --delay=1ms --readdirplus "--log=$BATS_TEST_TMPDIR/log"
+        $command >/dev/null
+        leave_slow
+        plain=$(requests)
+        rm log
+        enter_slow --delay=1ms --readdirplus "--log=$BATS_TEST_TMPDIR/log"
+        USHIM_STATS=$BATS_TEST_TMPDIR/record shim_in auto $command >/dev/null
+        leave_slow
+        # A machine that is busy makes one of them slow: some more are asked then.
+        [ "$(jq -s 'map(.asked) | add' record)" -le 75 ] || fail "$command: $(cat record)"
+        # Before Linux 6.8 it is a request to ask what kind of file system it is.
+        printf '%s\n6.8\n' "$(uname -r)" | sort -VC || [ "$(requests)" -le "$plain" ] ||
+            fail "$command: $plain requests, then $(requests)"
+        rm log record
+        enter_slow --delay=1ms
+        USHIM_STATS=$BATS_TEST_TMPDIR/record shim_in auto $command >/dev/null
+        leave_slow
+        [ "$(jq -s 'map(.used) | add' record)" -ge 200 ] || fail "$command: $(cat record)"
+        rm record
+    done
+}
+
 @test "Ahead: nobody is asked further ahead than the storage's answers last" {
     local asked
     requires_slow
