@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * sequence SEED ROOT RESULT
+ * sequence SEED ROOT RESULT [timeless]
  *
  * A random sequence of commands and questions on a few names below ROOT, an empty directory, the
  * same for the same SEED. What libc said of each goes to RESULT (an absolute path), so that two runs can be
  * compared call by call: results, errnos, listings, and of a stat what is the same in every run.
  * Much of it is what programs do that copy trees with links or remove them, with anything at
  * all between any two of their calls.
+ *
+ * timeless: where others touch the files all the time, times are no result.
  *
  * Results are gathered in memory, shared with children, and written past any library: output
  * would be a reason to do what was put off.
@@ -43,6 +45,7 @@ enum {
 };
 
 static char given[PATH_MAX], root[PATH_MAX]; /* ROOT, and where we work below it */
+static bool timeless;
 static uint64_t state;
 
 /* ---- what came of it ---- */
@@ -334,7 +337,7 @@ static void begin(const char *what, const struct place *place, const struct plac
 
 static void say_time(struct timespec time)
 {
-	if (time.tv_sec < OLD)
+	if (time.tv_sec < OLD && !timeless)
 		say(" %ld.%09ld", (long)time.tv_sec, time.tv_nsec);
 	else
 		say(" new");
@@ -442,18 +445,55 @@ static void step_getcwd(void)
 	say("getcwd = %s\n", getcwd(path, sizeof(path)) ? shown(path) : strerrorname_np(errno));
 }
 
+/* Attributes that mean something come as bytes; all are as long as they need to be. */
+static const struct attribute {
+	const char *name;
+	const char *value;
+	size_t size;
+} attributes[] = {
+	{"user.one", "12345", 5},
+	{"user.one", "1", 1},
+#define ACL_ENTRY(tag, rights, id) tag "\0" rights "\0" id
+#define NOBODY "\377\377\377\377"
+#define ACL(group) \
+	"\2\0\0\0" ACL_ENTRY("\1", "\7", NOBODY) ACL_ENTRY("\2", "\6", "\1\0\0\0") \
+	ACL_ENTRY("\4", group, NOBODY) ACL_ENTRY("\20", "\7", NOBODY) ACL_ENTRY("\40", "\5", NOBODY)
+	{"system.posix_acl_access", ACL("\5"), sizeof(ACL("\5")) - 1},
+	{"system.posix_acl_default", ACL("\7"), sizeof(ACL("\7")) - 1},
+};
+
 static void step_getxattr(void)
 {
+	const char *name = ONE_OF(attributes).name;
 	char value[64] = "";
 	struct place place;
+	long size;
 
 	any_place(&place);
 	if (place.fd != AT_FDCWD)
 		return;
 	begin("getxattr", &place, NULL);
-	if (DO(chance(2) ? getxattr(place.path, "user.one", value, sizeof(value) - 1)
-			 : lgetxattr(place.path, "user.one", value, sizeof(value) - 1)) > 0)
-		say("     %s\n", value);
+	say(" %s", name);
+	size = DO(chance(2) ? getxattr(place.path, name, value, sizeof(value))
+			    : lgetxattr(place.path, name, value, sizeof(value)));
+	for (long i = 0; i < size; i++)
+		say("%02x%s", (unsigned char)value[i], i + 1 < size ? "" : "\n");
+}
+
+static void step_listxattr(void)
+{
+	char names[256] = "";
+	struct place place;
+	long size;
+
+	any_place(&place);
+	if (place.fd != AT_FDCWD)
+		return;
+	begin("listxattr", &place, NULL);
+	size = DO(chance(2) ? listxattr(place.path, names, sizeof(names))
+			    : llistxattr(place.path, names, sizeof(names)));
+	for (const char *at = names; at < names + size; at += strlen(at) + 1)
+		say("     %s\n", at);
 }
 
 /* ---- commands ---- */
@@ -643,6 +683,7 @@ static void step_utimens(void)
 
 static void step_setxattr(void)
 {
+	const struct attribute *attribute = &ONE_OF(attributes);
 	struct place place;
 
 	any_place(&place);
@@ -650,10 +691,14 @@ static void step_setxattr(void)
 		return;
 	if (chance(3)) {
 		begin("removexattr", &place, NULL);
-		DO(chance(2) ? removexattr(place.path, "user.one") : lremovexattr(place.path, "user.one"));
+		say(" %s", attribute->name);
+		DO(chance(2) ? removexattr(place.path, attribute->name)
+			     : lremovexattr(place.path, attribute->name));
 	} else {
 		begin("setxattr", &place, NULL);
-		DO(setxattr(place.path, "user.one", "12345", 1 + below(5), (int)below(3)));
+		say(" %s", attribute->name);
+		DO(setxattr(place.path, attribute->name, attribute->value, attribute->size,
+			    chance(2) ? 0 : (int)below(3)));
 	}
 }
 
@@ -1174,7 +1219,7 @@ static const struct step {
 	{step_open, 7},	      {step_held, 3},	     {step_stdio, 2},	{step_fsync, 1},
 	{step_list, 5},	      {step_glob, 2},	     {step_scandir, 2}, {step_slot, 5},
 	{step_slot_close, 2}, {step_slot_copy, 2},   {step_chdir, 2},	{step_fchdir, 1},
-	{step_umask, 1},      {step_fork, 3},
+	{step_umask, 1},      {step_fork, 3},	     {step_listxattr, 2},
 };
 
 static void step_any(void)
@@ -1227,7 +1272,8 @@ int main(int argc, char **argv)
 {
 	unsigned end;
 
-	if (argc != 4 || !realpath(argv[2], given) || strlen(given) > PATH_MAX / 8)
+	timeless = argc == 5 && !strcmp(argv[4], "timeless");
+	if (argc != 4 + timeless || !realpath(argv[2], given) || strlen(given) > PATH_MAX / 8)
 		return 2;
 	strcpy(root, given);
 	results = (void *)raw(SYS_mmap, 0, sizeof(*results), PROT_READ | PROT_WRITE,

@@ -3,7 +3,8 @@
 # Random sequences of commands and questions (tests/prog/sequence.c): the same result for every
 # single call, and the same tree left behind, as without the library.
 #
-# USHIM_TEST_SEEDS is how many (60), USHIM_TEST_SEED the first (1).
+# USHIM_TEST_SEEDS is how many (60), USHIM_TEST_SEED the first (1). USHIM_TEST_SLOWFS: options of
+# slowfs that make a storage to try instead of the odd ones here, USHIM_TEST_SEEDS times.
 
 load ../common
 load ../slow
@@ -13,7 +14,7 @@ setup() {
     BEHIND=$BACK # where what is left can be removed by whatever name
     chmod a+x "$BACK"
     SAID=$BATS_TEST_TMPDIR/said
-    AS=()
+    AS=() ODD='' EXTRA=() NEW=1500000000 DELAY=100us
     mkdir -m 777 "$SAID"
     FIRST=${USHIM_TEST_SEED:-1}
     SEEDS=${USHIM_TEST_SEEDS:-60}
@@ -28,20 +29,21 @@ plain() {
     "$@"
 }
 
-# outcome SIDE SEED COMMAND...: what a run said and left is in the files SIDE.*
+# outcome SIDE SEED COMMAND...: what a run said and left is in the files SIDE.*. A mount may not
+# show all that is there: it is looked at behind it.
 outcome() {
     local side=$1 seed=$2 at=$1.$2.$ROUND status=0
     shift 2
     mkdir -m 777 "$BACK/$at"
-    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$at" "$SAID/$side.said" >"$SAID/$side.out" 2>&1 ||
-        status=$?
+    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$at" "$SAID/$side.said" "${EXTRA[@]}" \
+        >"$SAID/$side.out" 2>&1 || status=$?
     {
         echo "status $status"
         cat "$SAID/$side.out"
-        "$PROG/treesum" -n 1500000000 "$BACK/$at"
+        "$PROG/treesum" -n "$NEW" "$BEHIND/$at"
     } >"$SAID/$side.left" 2>&1
     # An ordinary user may have shut itself out.
-    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BACK/$at"
+    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BEHIND/$at"
     rm -rf "${BEHIND:?}/$at"
 }
 
@@ -54,7 +56,7 @@ sequence() {
     outcome shim "$seed" "$@"
     cmp -s "$SAID/plain.said" "$SAID/shim.said" && cmp -s "$SAID/plain.left" "$SAID/shim.left" && return
     {
-        echo "# seed $seed: rerun with USHIM_TEST_SEED=$seed USHIM_TEST_SEEDS=1"
+        echo "# seed $seed: rerun with USHIM_TEST_SEED=$seed USHIM_TEST_SEEDS=1 ${ODD:+USHIM_TEST_SLOWFS='$ODD'}"
         for what in said left; do
             diff -U4 "$SAID/plain.$what" "$SAID/shim.$what" | cut -c 1-200 | head -16
         done
@@ -78,7 +80,7 @@ slowly() {
     requires fuse
     [ -x "$BUILD/slowfs" ] || skip "requires libfuse3"
     mkdir "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
-    "$BUILD/slowfs" --delay=100us --xattr "$@" "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
+    "$BUILD/slowfs" --delay="$DELAY" --xattr "$@" "$BATS_TEST_TMPDIR/back" "$BATS_TEST_TMPDIR/mnt"
     chmod 777 "$BATS_TEST_TMPDIR/mnt"
     BACK=$BATS_TEST_TMPDIR/mnt
     BEHIND=$BATS_TEST_TMPDIR/back
@@ -126,4 +128,49 @@ slowly() {
     slowly --name-max=70
     sequences "$((SEEDS / 20 + 1))" shim_in auto
     sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
+}
+
+# What real storage does, one kind of it a line. Not among them is --listing=ghosts: an unlink of a
+# name that was listed and is not there is acknowledged, for the name is gone, as asked (C6).
+odd_storages() {
+    cat <<'END'
+--listing=high-cookies,no-seek
+--listing=scrambled-cookies,no-types
+--listing=twice,negative-cookies
+--inodes=zero
+--inodes=siblings --listing=no-types
+--readdirplus
+--readdirplus --listing=no-seek --entry-timeout=0 --attr-timeout=0
+--serial-dirops --negative-timeout=1
+--acl --entry-timeout=0 --attr-timeout=0
+--acl --delay=flush:1ms,release:1ms
+--changing=mtime --attr-timeout=0
+--fold-case
+--writeback
+END
+}
+
+# odd_sequences COUNT OPTION...: on storage with these options. It need not be slow, only odd.
+odd_sequences() {
+    local count=$1 status=0
+    shift
+    ODD=$*
+    case $ODD in *--changing*) EXTRA=(timeless) NEW=0 ;; *) EXTRA=() NEW=1500000000 ;; esac
+    BACK=$BATS_TEST_TMPDIR
+    DELAY=0 slowly "$@"
+    sequences "$count" shim_in auto-forced || status=1
+    leave_slow
+    rm -rf "${BATS_TEST_TMPDIR:?}"/{back,mnt}
+    return $status
+}
+
+@test "C1, C2: the same result for every call of a random sequence, on odd storage" {
+    local -a options
+    local failed=0 count=1
+    [ -z "${USHIM_TEST_SLOWFS:-}" ] || count=$SEEDS
+    while read -r -a options <&3; do
+        [ -n "${USHIM_TEST_SLOWFS:-}" ] || FIRST=$((FIRST + 1))
+        odd_sequences "$count" "${options[@]}" || failed=$((failed + 1))
+    done 3< <(if [ -n "${USHIM_TEST_SLOWFS:-}" ]; then echo "$USHIM_TEST_SLOWFS"; else odd_storages; fi)
+    [ "$failed" -eq 0 ]
 }
