@@ -38,7 +38,7 @@ everyday_table() {
     row 'tar xz' empty 'tar xzf local/tree.tar.gz -C mnt/dst' xargs \
         "mkdir mnt/dst/tree && $into tar xzf local/tree.tar.gz -C mnt/dst tree/{}"
     row 'unzip' empty 'unzip -q local/tree.zip -d mnt/dst' xargs \
-        "$into unzip -q local/tree.zip 'tree/{}/*' -d mnt/dst"
+        "mkdir mnt/dst/tree && $into unzip -q local/tree.zip 'tree/{}/*' -d mnt/dst"
     row 'rsync, new' nothing 'rsync -a mnt/tree/ mnt/dst' xargs "$into rsync -a mnt/tree/{} mnt/dst"
     row 'rsync, again' copy 'rsync -a mnt/tree/ mnt/dst' xargs "$into rsync -a mnt/tree/{} mnt/dst"
     row 'rsync --link-dest' nothing "rsync -a --link-dest=$MNT/tree mnt/tree/ mnt/dst" xargs \
