@@ -185,7 +185,7 @@ while time.monotonic() < end:
         pass
 os._exit(1)'
     : >back/source
-    enter_slow --delay=link:20ms
+    enter_slow --delay=link:20ms,mkdir:20ms
     run_slowly auto python3 -S -c "$code"
     [ "$(counted LINK)" -ge 5 ]
 }
