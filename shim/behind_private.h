@@ -27,7 +27,7 @@ enum {
 	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
 	BEHIND_MOUNTS = 8,      /* mounts known at once */
-	COMMAND_SLOW_NS = 200 * 1000, /* as of pace.h: a plain command that waited, on storage that does so */
+	COMMAND_SLOW_NS = 200 * 1000, /* as of pace.h: one that waited, on storage that does */
 };
 
 /* What may be acknowledged in a directory. */
@@ -192,7 +192,7 @@ struct behind {
 	uint64_t clock;       /* of touched and serial */
 	uint64_t removed_ns;  /* the thread's own time at the last removal, if nothing came since */
 	unsigned awaited;     /* directories made early that were asked for at once */
-	unsigned worked;      /* after which of the last removals it computed, as bits; the last is 1 */
+	unsigned worked;      /* after which of the last removals it computed: bits */
 	uint32_t uid;         /* as file systems see it; */
 	size_t listed_bytes;  /* all listings together: at most SWEEP_BYTES_MOST */
 	bool removes;         /* the program was seen to remove names */

@@ -31,7 +31,7 @@ struct governor {
 };
 
 enum {
-	GOVERNOR_SLOW_NS = 50 * 1000,  /* for slow_ns: a question, or a read, that waited for something */
+	GOVERNOR_SLOW_NS = 50 * 1000,  /* for slow_ns: a question or read that waited */
 	GOVERNOR_PROOF = 2,            /* slow calls in a row before going in */
 	GOVERNOR_UNHELPFUL = 4,        /* vain preparations in a row before going out */
 	GOVERNOR_HELPFUL = 16,         /* good ones in a row that clear an old sentence */

@@ -17,7 +17,7 @@
 
 struct pay {
 	uint64_t device;   /* what is known here is about this file system */
-	uint64_t slow_ns;  /* a plain fsync from here on waited for something; set by the caller (pace.h) */
+	uint64_t slow_ns;  /* a plain fsync from here on waited; set by the caller (pace.h) */
 	uint64_t cost_ns;  /* recent cost of a plain fsync; 0: none seen */
 	unsigned slow;     /* slow ones in a row */
 	unsigned fast;     /* fast ones in a row */
