@@ -125,3 +125,24 @@ looked_up() {
     [ "$(looked_up LD_PRELOAD="$LIB")" -le $((plain + 20)) ]
     leave_slow
 }
+
+# requests MODE: the kinds of those that moving a directory away and back takes, counted.
+requests() {
+    : >log
+    enter_slow --delay=1ms "--log=$BATS_TEST_TMPDIR/log"
+    shim_in "$1" mv moved into
+    shim_in "$1" mv into/moved moved
+    leave_slow
+    awk '$3 != "forget" { print $3 }' log | sort | uniq -c
+}
+
+@test "C9: a single command costs the storage no question more: what it is the kernel knows" {
+    requires_slow
+    [ "$(printf '6.8\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.8 ] ||
+        skip "requires Linux 6.8 (statmount)"
+    cd "$BATS_TEST_TMPDIR" || return
+    mkdir -p back/moved/sub back/into
+    requests off >plain
+    requests auto >shim
+    same plain shim
+}
