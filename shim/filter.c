@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config.h"
@@ -17,46 +18,64 @@ enum look {
 };
 
 static bool asked;
+static unsigned filters_asked; /* how many there were then */
 
-/* The line of proc_pid_status(5); 0 in it means that there is none. */
-static const char line[] = "\nSeccomp:\t";
+/* A line of proc_pid_status(5), known by how it begins, and the number in it. */
+struct line {
+	const char *begins;
+	size_t seen;
+	unsigned number;
+	bool over;
+};
 
-/* How much of LINE has been seen after one more character. No part of it but the first repeats. */
-static size_t line_goes_on(size_t seen, char c)
+/* One more character of the file. No part of what begins a line repeats but its first character. */
+static void line_take(struct line *line, char c)
 {
-	return c == line[seen] ? seen + 1 : c == line[0];
+	if (line->over)
+		return;
+	if (line->begins[line->seen])
+		line->seen = c == line->begins[line->seen] ? line->seen + 1 : c == line->begins[0];
+	else if (c >= '0' && c <= '9')
+		line->number = line->number * 10 + (unsigned)(c - '0');
+	else
+		line->over = true;
 }
 
 /*
  * openat with these flags, read and close have loaded this library a moment ago, so no filter that let
  * it load kills for them. prctl(PR_GET_SECCOMP) would be cheaper, but may be the call that kills.
+ * *FILTERS: how many the kernel counts (5.9), or 0.
  */
-static enum look status_look(long fd)
+static enum look status_look(long fd, unsigned *filters)
 {
-	size_t seen = 0;
+	struct line mode = {.begins = "\nSeccomp:\t"};
+	struct line count = {.begins = "\nSeccomp_filters:\t"};
 	char text[512];
 	long length;
 
-	while ((length = sys_program(SYS_read, fd, text, sizeof(text))) > 0)
+	while (!count.over && (length = sys_program(SYS_read, fd, text, sizeof(text))) > 0)
 		for (long i = 0; i < length; i++) {
-			if (seen == sizeof(line) - 1)
-				return text[i] == '0' ? LOOK_FREE : LOOK_FILTERED;
-			seen = line_goes_on(seen, text[i]);
+			line_take(&mode, text[i]);
+			line_take(&count, text[i]);
 		}
-	return length < 0 ? LOOK_FILTERED : LOOK_FREE; /* a kernel without seccomp */
+	*filters = count.number;
+	if (!count.over && length < 0)
+		return LOOK_FILTERED;
+	return mode.number ? LOOK_FILTERED : LOOK_FREE; /* no such line: a kernel without seccomp */
 }
 
-static enum look look(void)
+static enum look look(unsigned *filters)
 {
 	long fd = sys_program(SYS_openat, AT_FDCWD, "/proc/thread-self/status",
 			      O_RDONLY | O_CLOEXEC);
 	enum look found;
 
+	*filters = 0;
 	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
 		return LOOK_LATER;
 	if (fd < 0)
 		return LOOK_FILTERED;
-	found = status_look(fd);
+	found = status_look(fd, filters);
 	sys_program(SYS_close, fd);
 	return found;
 }
@@ -81,9 +100,14 @@ bool filter_was_asked(void)
 	return asked;
 }
 
+/* One more than were asked may kill: somebody has installed it by a call that was not seen. */
 bool filter_in_force(void)
 {
-	return filter_forbids() || (look() != LOOK_FREE && !asked);
+	unsigned filters;
+
+	if (filter_forbids())
+		return true;
+	return look(&filters) != LOOK_FREE && !(asked && filters == filters_asked);
 }
 
 /*
@@ -92,10 +116,12 @@ bool filter_in_force(void)
  */
 static bool first_call_allowed(void)
 {
-	enum look found = process_threaded() ? LOOK_LATER : look();
+	unsigned filters;
+	enum look found = process_threaded() ? LOOK_LATER : look(&filters);
 
 	if (found == LOOK_FILTERED && config.ask_filter) {
 		asked = true;
+		filters_asked = filters;
 		found = LOOK_FREE;
 	}
 	if (found != LOOK_LATER)
