@@ -256,10 +256,11 @@ int main(int argc, char **argv)
 	if (symlinks)
 		file_make("b/target");
 	CHECK(other = open("b", O_RDONLY | O_DIRECTORY));
-	CHECK(watch = inotify_init1(IN_NONBLOCK));
+	watch = watch_begin();
 	if (!numbers)
-		CHECK(inotify_add_watch(watch, "a", IN_OPEN));
-	CHECK(inotify_add_watch(watch, "b", IN_OPEN));
+		watch_add(watch, "a", IN_OPEN);
+	watch_add(watch, "b", IN_OPEN);
+	watch = watch_hide(watch);
 	CHECK(pid = fork());
 	if (!pid) {
 		if (numbers)
@@ -271,5 +272,5 @@ int main(int argc, char **argv)
 	CHECK(waitpid(pid, &status, 0));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	return openings(watch, is_fifo) != 0;
+	return openings(watch_show(watch), is_fifo) != 0;
 }

@@ -103,15 +103,16 @@ static void hold(int told, int says)
 	int watch;
 
 	leases_take();
-	CHECK(watch = inotify_init1(IN_NONBLOCK));
-	CHECK(inotify_add_watch(watch, "files", IN_OPEN));
+	watch = watch_begin();
+	watch_add(watch, "files", IN_OPEN);
+	watch = watch_hide(watch);
 	say(says);
 	if (!hear(told))
 		exit(1);
 	leases_give_back();
 	say(says);
 	hear(told); /* the end */
-	exit(openings(watch, is_leased) != 0);
+	exit(openings(watch_show(watch), is_leased) != 0);
 }
 
 /* A removal lets what is being opened ahead come to its end, as far as it does. */

@@ -98,9 +98,10 @@ int main(int argc, char **argv)
 	renames = !strcmp(argv[1], "rename");
 	CHECK(chdir(argv[2]));
 	snprintf(other, sizeof(other), "../%s.other", basename(argv[2]));
-	CHECK(watch = inotify_init1(IN_NONBLOCK));
-	CHECK(inotify_add_watch(watch, ".", IN_OPEN | IN_CLOSE | IN_DELETE | IN_MOVED_FROM));
-	CHECK(inotify_add_watch(watch, other, IN_OPEN | IN_CLOSE)); /* what is renamed is there */
+	watch = watch_begin();
+	watch_add(watch, ".", IN_OPEN | IN_CLOSE | IN_DELETE | IN_MOVED_FROM);
+	watch_add(watch, other, IN_OPEN | IN_CLOSE); /* what is renamed is there */
+	watch = watch_hide(watch);
 	run_first();
 	list();
 	memcpy(all, names, sizeof(all));
@@ -113,5 +114,5 @@ int main(int argc, char **argv)
 		for (int i = READ; i < READ + REMOVED; i++)
 			remove_one(names[i], renames ? other : NULL);
 	}
-	return events_fit(watch) ? 0 : 1;
+	return events_fit(watch_show(watch)) ? 0 : 1;
 }

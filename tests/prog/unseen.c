@@ -46,7 +46,7 @@ static void enlarge(const char *directory, int from)
 	char path[4096];
 
 	for (int i = from; i < count; i++) {
-		snprintf(path, sizeof(path), "%.3000s/%s", directory, names[i]);
+		snprintf(path, sizeof(path), "%.3000s/%.255s", directory, names[i]);
 		raw(SYS_truncate, (long)path, SIZE, 0, 0, 0, 0);
 	}
 }
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 	list(argv[2]);
 	half = count / 2;
 	for (int i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%.3000s/%s", argv[2], names[i]);
+		snprintf(path, sizeof(path), "%.3000s/%.255s", argv[2], names[i]);
 		if (i == half && !strcmp(argv[1], "raw")) {
 			enlarge(argv[2], half);
 		} else if (i == half) {
