@@ -199,7 +199,6 @@ struct behind {
 	bool may_link_all;    /* CAP_FOWNER; */
 	bool identified;      /* both are known */
 	uint64_t space_device, space_ns; /* file system that was last seen to have room, and when */
-	unsigned space_left;             /* commands until it is asked again */
 	uint64_t proc_device;
 	struct likeness likeness;
 	struct attribute_proof attributes[ATTRIBUTE_KINDS];
@@ -208,11 +207,10 @@ struct behind {
 		struct dir *dir;
 	} streams[BEHIND_STREAMS];
 	uint64_t doubted[BEHIND_DOUBTED]; /* devices */
-	unsigned doubted_count;
 	struct mount mounts[BEHIND_MOUNTS];
-	unsigned mounts_next;
 	struct identity ended[BEHIND_ENDED];
-	unsigned ended_next;
+	unsigned doubted_count, mounts_next, ended_next; /* of the last three */
+	unsigned space_left; /* commands until a file system is asked for room again */
 	struct spot spot, spot2;
 	struct statx looked_up; /* where lookups put what nobody reads */
 	struct command *free;

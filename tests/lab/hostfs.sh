@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# cases.sh uses what is set here (SC2034); options are words (SC2086).
-# shellcheck disable=SC2034,SC2086,SC1091
+# cases.sh uses what is set here (SC2034), and sets what is used here (SC2154); options are words (SC2086).
+# shellcheck disable=SC2034,SC2086,SC2154,SC1091
 #
 # hostfs.sh LIB [sshfs|gluster|slowfs]...: the table of cases.sh on FUSE file systems, on this machine
 # itself, served on loopback behind tcpdelay (DELAY ms a round trip, 1). Needs root and what README.md

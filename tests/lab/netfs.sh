@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # In the machine, with cases.sh beside it, which uses what is set here.
-# shellcheck shell=bash disable=SC1091,SC2034,SC2154
+# shellcheck shell=bash disable=SC1091,SC2034,SC2154,SC2317
 #
 # netfs.sh: for vm.sh. FS (nfs42, nfs41, nfs3, cifs, 9p or ext4) served and mounted on loopback, with
 # DELAY ms (1) of added round trip; the table of cases.sh. Beside it: cases.sh and libushim.so.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit
 status=0
 
 # Names of the kernel or of another project.
-FOREIGN='sched_yield verify_asan_link_order'
+FOREIGN='sched_yield verify_asan_link_order seccomp_cache'
 
 quoted() {
     # shellcheck disable=SC2016 # back quotes, as Markdown has them
