@@ -51,7 +51,7 @@ static enum look status_look(long fd, unsigned *filters)
 	struct line mode = {.begins = "\nSeccomp:\t"};
 	struct line count = {.begins = "\nSeccomp_filters:\t"};
 	char text[512];
-	long length;
+	long length = 0;
 
 	while (!count.over && (length = sys_program(SYS_read, fd, text, sizeof(text))) > 0)
 		for (long i = 0; i < length; i++) {
