@@ -126,8 +126,8 @@ looked_up() {
     leave_slow
 }
 
-# requests MODE: the kinds of those that moving a directory away and back takes, counted.
-requests() {
+# moves MODE: the kinds of those that moving a directory away and back takes, counted.
+moves() {
     : >log
     enter_slow --delay=1ms "--log=$BATS_TEST_TMPDIR/log"
     shim_in "$1" mv moved into
@@ -142,7 +142,7 @@ requests() {
         skip "requires Linux 6.8 (statmount)"
     cd "$BATS_TEST_TMPDIR" || return
     mkdir -p back/moved/sub back/into
-    requests off >plain
-    requests auto >shim
+    moves off >plain
+    moves auto >shim
     same plain shim
 }
