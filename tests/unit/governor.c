@@ -288,6 +288,24 @@ static void good_preparation_goes_on(void)
 	CHECK_EQ(governor.sentence, 0);
 }
 
+/* A disk whose plain files take just less than what counts as waiting on this machine today. */
+static void helpful_preparation_outweighs_the_limit(void)
+{
+	struct governor governor = engaged(GOVERNOR_SLOW_NS + US);
+
+	for (int i = 0; i < GOVERNOR_HELPFUL; i++)
+		governor_prepared(&governor, 10 * US);
+	for (int i = 0; i < 100; i++)
+		governor_plain(&governor, GOVERNOR_SLOW_NS - 10 * US);
+	CHECK(governor.in);
+	/* What is in the cache by now gains nothing by it any more, and plain calls show that. */
+	for (int i = 0; i < 100; i++) {
+		governor_plain(&governor, 5 * US);
+		governor_prepared(&governor, 5 * US);
+	}
+	CHECK(!governor.in);
+}
+
 static void prior_needs_one(void)
 {
 	struct governor governor = {.slow_ns = GOVERNOR_SLOW_NS};
@@ -400,6 +418,8 @@ int main(int argc, char **argv)
 	     right_clears_the_sentence);
 	test("Governor: preparations that help nothing bring it out", vain_preparation_ends_it);
 	test("Governor: preparations that help keep it in", good_preparation_goes_on);
+	test("Governor: preparations that help outweigh plain calls that are hardly slow",
+	     helpful_preparation_outweighs_the_limit);
 	test("Governor: on a network one slow call is proof, none is not", prior_needs_one);
 	test("Governor: measured cost overrules the kind of file system", prior_is_overruled);
 	test("Governor: forced, it stays in", forced_stays_in);
