@@ -35,7 +35,7 @@ both() {
     rm -f "$RECORD"
     for side in plain auto; do
         status=0
-        enter_slow --delay=500us "${OPTIONS[@]}"
+        enter_slow --delay=1500us "${OPTIONS[@]}"
         "$side" "$@" >"../$side" 2>&1 || status=$?
         leave_slow
         sort -o "$side" "$side" # inode numbers, and so cp's and rm's order, are not the same twice
