@@ -19,3 +19,12 @@ leave_slow() {
     cd "$BATS_TEST_TMPDIR" || return
     unmounted mnt || umount -l mnt
 }
+
+# plain|auto COMMAND...: without the library; under it, with a record in the file $RECORD
+plain() {
+    "$@"
+}
+
+auto() {
+    USHIM_STATS=$RECORD shim_in auto "$@"
+}

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "ring_private.h"
+#include "rings.h"
 #include "scratch.h"
 
 enum {
@@ -13,19 +14,6 @@ enum {
 	NAMES = 3,
 	GUARD = NAMES, /* its token */
 };
-
-static struct ring *ring_needed(void)
-{
-	struct ring *ring = NULL;
-	int err = ring_open(&ring, 8, 0);
-
-	if (err == -EPERM || err == -ENOSYS)
-		skip("requires io_uring");
-	CHECK_EQ(err, 0);
-	NEED(!err && ring);
-	NEED(ring_widen(ring, 2, SLOTS) >= 0);
-	return ring;
-}
 
 static void guard_needed(struct ring *ring)
 {
@@ -64,7 +52,7 @@ static void queue(struct ring *ring, const struct call *call, uint64_t token, bo
 
 static void passes_and_says_nothing(void)
 {
-	struct ring *ring = ring_needed();
+	struct ring *ring = ring_needed_wide(8, SLOTS);
 	struct call make = call_mkdir("a"), unmake = call_unlink("a"), bad = call_unlink("none");
 
 	scratch();
@@ -86,7 +74,7 @@ static void passes_and_says_nothing(void)
 static void failing_ends_the_chain(void)
 {
 	const int none = -1;
-	struct ring *ring = ring_needed();
+	struct ring *ring = ring_needed_wide(8, SLOTS);
 	struct io_uring_files_update update = {.offset = SLOT, .fds = (uintptr_t)&none};
 	struct call a = call_mkdir("a"), b = call_mkdir("b"), c = call_mkdir("c");
 	bool skips = ring->uring.features & IORING_FEAT_CQE_SKIP;
@@ -112,7 +100,7 @@ static void failing_ends_the_chain(void)
 /* Makes "begun", waits for a writer of the FIFO, makes "hole"; one worker, in this order. */
 static void chain_that_waits(void)
 {
-	struct ring *ring = ring_needed();
+	struct ring *ring = ring_needed_wide(8, SLOTS);
 	struct call begin = call_mkdir("begun"), end = call_mkdir("hole");
 	struct call wait = {.opcode = OPCODE_OPENAT, .fd = AT_FDCWD, .path = "fifo"};
 
@@ -133,7 +121,7 @@ static void ends_with_signal(int number)
 
 	scratch();
 	NEED(mkfifo("fifo", 0600) == 0);
-	ring_close(ring_needed());
+	ring_close(ring_needed_wide(8, SLOTS));
 	NEED(access("/dev/zero", R_OK) == 0);
 	child = fork();
 	NEED(child >= 0);
@@ -164,7 +152,7 @@ static void ends_with_core(void)
 
 static void without_one(void)
 {
-	struct ring *ring = ring_needed();
+	struct ring *ring = ring_needed_wide(8, SLOTS);
 
 	CHECK(!ring_queue_guard(ring, GUARD));
 	CHECK(!ring_guard(ring, SLOTS)); /* no such slot */
@@ -175,7 +163,7 @@ static void without_one(void)
 
 static void leaves_no_descriptor(void)
 {
-	struct ring *ring = ring_needed();
+	struct ring *ring = ring_needed_wide(8, SLOTS);
 	int before = dup(0);
 
 	NEED(before >= 0);

@@ -8,6 +8,7 @@
 
 #include "flight.h"
 #include "ring_private.h"
+#include "rings.h"
 #include "scratch.h"
 
 enum {
@@ -35,19 +36,6 @@ static void note_ended(uint64_t token, int result)
 {
 	(void)result;
 	ended += (token & (FLIGHT_PARTS - 1)) == FLIGHT_ENDED;
-}
-
-static struct ring *ring_needed(void)
-{
-	struct ring *ring = NULL;
-	int err = ring_open(&ring, 16, 0);
-
-	if (err == -EPERM || err == -ENOSYS)
-		skip("requires io_uring");
-	CHECK_EQ(err, 0);
-	NEED(!err && ring);
-	NEED(ring_widen(ring, 2, SLOTS) >= 0);
-	return ring;
 }
 
 /*
@@ -97,7 +85,7 @@ static void read_and_close(struct ring *ring, unsigned slot)
 
 static void is_put(void)
 {
-	struct ring *ring = ring_needed();
+	struct ring *ring = ring_needed_wide(16, SLOTS);
 	int writer = pipe_made();
 	int before = descriptors();
 
@@ -121,7 +109,7 @@ static void guards_come_back(void)
 	struct ring *ring;
 
 	plays_old = true;
-	ring = ring_needed();
+	ring = ring_needed_wide(16, SLOTS);
 	if (!ring_guard(ring, SLOTS - 1))
 		skip("requires /dev/zero");
 	CHECK(ring_files_put(ring));

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "ring_private.h"
+#include "rings.h"
 #include "scratch.h"
 #include "signals.h"
 #include "stats.h"
@@ -22,18 +23,6 @@
 #else
 #define BORROWS 1
 #endif
-
-static struct ring *ring_needed(unsigned entries)
-{
-	struct ring *ring = NULL;
-	int err = ring_open(&ring, entries, 0);
-
-	if (err == -EPERM || err == -ENOSYS)
-		skip("requires io_uring");
-	CHECK_EQ(err, 0);
-	NEED(!err && ring);
-	return ring;
-}
 
 static long now_ms(void)
 {

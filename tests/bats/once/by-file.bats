@@ -22,14 +22,6 @@ teardown() {
     cd /
 }
 
-plain() {
-    "$@"
-}
-
-auto() {
-    USHIM_STATS=$RECORD shim_in auto "$@"
-}
-
 # sources COUNT: s/f0 s/f1 ..., each with a line in it
 sources() {
     local i

@@ -21,14 +21,6 @@ teardown() {
     cd /
 }
 
-plain() {
-    "$@"
-}
-
-auto() {
-    USHIM_STATS=$RECORD shim_in auto "$@"
-}
-
 # both COMMAND...: what it says and leaves is the same, plain and in auto, and some was acknowledged
 both() {
     local side status

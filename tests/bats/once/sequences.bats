@@ -25,10 +25,6 @@ teardown() {
     leave_slow
 }
 
-plain() {
-    "$@"
-}
-
 # outcome SIDE SEED COMMAND...: what a run said and left is in the files SIDE.*. A mount may not
 # show all that is there: it is looked at behind it.
 outcome() {
