@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "directory.h"
+#include "hash.h"
 #include "process.h"
 #include "sys.h"
 #include "watching.h"
@@ -264,12 +265,12 @@ void place_spelled_forget(struct ahead *ahead)
 
 uint64_t place_where(const struct place *place)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash = HASH_BEGIN;
 	struct identity identity;
 
 	if (!place->prefix_length && directory_identity(place->fd, &identity))
 		return identity.inode ^ identity.device << 32;
 	for (size_t i = 0; i < place->prefix_length; i++)
-		hash = (hash ^ (unsigned char)place->path[i]) * UINT64_C(1099511628211);
+		hash = hash_byte(hash, (unsigned char)place->path[i]);
 	return hash;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "hash.h"
 #include "process.h"
 #include "sys.h"
 
@@ -353,11 +354,6 @@ void name_keep(char kept[NAME_MAX + 1], const char *name)
 	kept[length] = '\0';
 }
 
-static unsigned char letter_fold(char letter)
-{
-	return (unsigned char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
-}
-
 bool name_same(const char *a, const char *b)
 {
 	while (*a && letter_fold(*a) == letter_fold(*b))
@@ -368,10 +364,10 @@ bool name_same(const char *a, const char *b)
 /* Names equal but for case get one hash: a file system may take them for one. */
 static uint64_t name_hash(const char *name)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash = HASH_BEGIN;
 
 	for (; *name; name++)
-		hash = (hash ^ letter_fold(*name)) * UINT64_C(1099511628211);
+		hash = hash_byte(hash, (unsigned char)letter_fold(*name));
 	return hash ? hash : 1;
 }
 

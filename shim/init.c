@@ -40,6 +40,7 @@
  *   shim/config.c           the environment
  *   shim/diag.c             lines on stderr
  *   shim/sys.h              system calls of our own
+ *   shim/hash.h             names to numbers
  *   shim/table.c            ops.def as C
  */
 #include "ahead.h"

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
+#include "hash.h"
 #include "sys.h"
 #include "text.h"
 
@@ -121,10 +122,10 @@ static long handle_get(int fd, const char *path, int flags, struct handle *handl
 static uint64_t handle_hash(const struct handle *handle)
 {
 	const unsigned char *bytes = handle->head.f_handle;
-	uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)handle->head.handle_type << 32;
+	uint64_t hash = HASH_BEGIN ^ (uint64_t)handle->head.handle_type << 32;
 
 	for (unsigned i = 0; i < handle->head.handle_bytes; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+		hash = hash_byte(hash, bytes[i]);
 	return hash > HANDLE_REFUSED ? hash : hash + 2;
 }
 

@@ -51,6 +51,12 @@ static inline bool name_is_self(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
+/* In small letters, of ASCII alone. */
+static inline char letter_fold(char letter)
+{
+	return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+}
+
 /*
  * statx(2) from the kernel's cache where it has the inode: a question to the storage only
  * where a name has to be looked up. 0 or a negative errno.

@@ -4,10 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static char lower(char letter)
-{
-	return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
-}
+#include "path.h"
 
 static bool is_digit(char letter)
 {
@@ -17,7 +14,7 @@ static bool is_digit(char letter)
 /* Of every file system's: POSIX calls it the portable filename character set. */
 static bool is_portable(char letter)
 {
-	char folded = lower(letter);
+	char folded = letter_fold(letter);
 
 	return (folded >= 'a' && folded <= 'z') || is_digit(letter) || letter == '.' ||
 	       letter == '_' || letter == '-';
@@ -38,7 +35,7 @@ static bool word_is(const char *name, size_t length, const char *word)
 {
 	size_t i = 0;
 
-	while (i < length && lower(name[i]) == word[i])
+	while (i < length && letter_fold(name[i]) == word[i])
 		i++;
 	return i == length && !word[i];
 }
