@@ -30,7 +30,6 @@ void ahead_begin(int argc, char **argv);
 
 /* Argument INDEX of the command line, from 0 on; null behind the last. */
 const char *ahead_operand(int index);
-int ahead_operands(void); /* how many there are */
 
 /* True while questions are asked ahead. */
 bool ahead_is_in(void);

@@ -289,8 +289,8 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 	if (place != SWEEP_NONE && sweep->next <= place)
 		sweep->next = place + 1;
 	ahead_now = sweep->next - (place == SWEEP_NONE ? 0 : place + 1);
-	if (!ring || !ahead->stat.in || cached_likely(ahead, sweep) || sweep->next >= sweep->count || ahead_now > window / 2 ||
-	    !governor_affords(&ahead->stat, window))
+	if (!ring || !ahead->stat.in || cached_likely(ahead, sweep) || sweep->next >= sweep->count ||
+	    ahead_now > window / 2 || !governor_affords(&ahead->stat, window))
 		return;
 	if (window > config.depth - busy)
 		window = config.depth - busy;

@@ -204,11 +204,6 @@ static bool operand_is_name(const char *operand)
 	       operand[0] != '-';
 }
 
-int ahead_operands(void)
-{
-	return operands.count;
-}
-
 const char *ahead_operand(int index)
 {
 	if (index >= operands.count)

@@ -34,7 +34,7 @@ static const char *path_from_here(const char *path)
 }
 
 /* The path of DIR in PATH; its length, or 0 where there is none any more. */
-static size_t dir_path(const struct dir *dir, char path[PATH_MAX])
+static size_t dir_path_now(const struct dir *dir, char path[PATH_MAX])
 {
 	static const char gone[] = " (deleted)";
 	long length = descriptor_name(dir->fd, path, PATH_MAX);
@@ -54,7 +54,7 @@ const char *path_shown(const struct dir *dir, const char *shown, const char *nam
 
 	if (shown[0])
 		return shown;
-	length = dir_path(dir, path);
+	length = dir_path_now(dir, path);
 	if (!length)
 		return name;
 	if (name[0]) {

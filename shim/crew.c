@@ -71,7 +71,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static void crew_
 #ifdef __clang_analyzer__
 long crew_clone(struct crew *own);
 #else
-/* Returns in the program's thread alone; the other one leaves by exit, which unlike exit_group ends no one else. */
+/* Returns in the program's thread alone; the other one leaves by exit, which ends no other thread. */
 static long crew_clone(struct crew *own)
 {
 	register long child_tid __asm__("r10") = (long)&own->thread;

@@ -4,8 +4,9 @@
  * would get around what the program, or who started it, has forbidden.
  *
  * What a filter refuses quietly looks like what it kills for until it is tried, so one is not asked unless
- * the user says that this one never kills (USHIM_SECCOMP=ask): only the program's own calls are made. sys.h asks here before the first call of ours;
- * whether there is a filter is found by nothing but calls that the loader has just made for us.
+ * the user says that this one never kills (USHIM_SECCOMP=ask): only the program's own calls are made.
+ * sys.h asks here before the first call of ours; whether there is a filter is found by nothing but calls
+ * that the loader has just made for us.
  */
 #ifndef USHIM_FILTER_H
 #define USHIM_FILTER_H

@@ -48,8 +48,9 @@ const struct statx *ring_statx(const struct ring *ring);
 
 /*
  * Runs CALL and waits for it. REASON_NONE: it ran, and *RESULT is the kernel's. Anything
- * else: nothing was done. REASON_NO_RING: nor will RING do anything from now on. With REASON_INTERRUPTED, *RESULT is -EINTR where a plain call would
- * have ended so, 0 where it would have been restarted.
+ * else: nothing was done. REASON_NO_RING: nor will RING do anything from now on. With
+ * REASON_INTERRUPTED, *RESULT is -EINTR where a plain call would have ended so, 0 where it would have
+ * been restarted.
  */
 enum reason ring_run(struct ring *ring, const struct call *call, int *result);
 
