@@ -34,8 +34,8 @@ say = @printf '  %-7s %s\n' $(1) $(2)
 MAKEFLAGS += --no-print-directory
 endif
 
-ENGINE_SRC := $(filter-out shim/init.c,$(wildcard shim/*.c))
 OVER_SRC   := $(wildcard shim/over/*.c)
+ENGINE_SRC := $(filter-out shim/init.c $(OVER_SRC),$(wildcard shim/*.c shim/*/*.c shim/*/*/*.c))
 LIB_SRC    := shim/init.c $(ENGINE_SRC) $(OVER_SRC) shim/over/stubs.S
 LIB_OBJ    := $(patsubst %,$(BUILD)/%.o,$(basename $(LIB_SRC)))
 PROGS      := $(patsubst tests/prog/%.c,$(BUILD)/prog/%,$(wildcard tests/prog/*.c))
@@ -123,7 +123,7 @@ debug:
 # The whole library under sanitizers, for the shell tests: BUILD=$(BUILD)/asan tests/run FILE.... The address
 # sanitizer's run-time goes in front of it (preload-first, tests/bats/common.bash), and is not there yet when
 # the first calls come: what they meet before the constructor has run is not instrumented.
-ASAN_EARLY := $(patsubst %,$(BUILD)/shim/%.o,engine real table process)
+ASAN_EARLY := $(patsubst %.c,$(BUILD)/%.o,$(filter %/engine.c %/real.c %/table.c %/process.c,$(ENGINE_SRC)))
 
 .PHONY: asan ubsan
 asan:

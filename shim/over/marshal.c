@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "over.h"
+#include "over/over.h"
 
 /* A case for every operation with an opcode; nothing for the others. */
 #define CASE(id) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "over.h"
+#include "over/over.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -39,11 +39,11 @@ used=$(for object in $objects; do
     nm -u "$object" | awk -v object="${object#"$BUILD"/}" '{ sub(/@.*/, "", $NF); print object, $NF }'
 done)
 
-only '^(dlsym|dlvsym|dlopen)$' '^shim/real\.o$' "dlsym is for shim/real.c"
-only '^__?io_uring_' '^shim/ring[a-z_]*\.o$' "liburing is for shim/ring*.c"
-only "$ENVIRON" '^shim/config\.o$' "the environment is for shim/config.c"
+only '^(dlsym|dlvsym|dlopen)$' '/real\.o$' "dlsym is for shim/real.c"
+only '^__?io_uring_' '/ring[a-z_/]*\.o$' "liburing is for shim/ring*.c"
+only "$ENVIRON" '/config\.o$' "the environment is for shim/config.c"
 only "$STDIO" '^$' "no stdio"
-only '^stdin$' '^shim/filestream\.o$' "stdin is for shim/filestream.c"
+only '^stdin$' '/filestream\.o$' "stdin is for shim/filestream.c"
 only "$HEAP" '^$' "no heap"
 
 # Exports are for shim/over: elsewhere every global symbol is hidden.
@@ -63,7 +63,7 @@ includes() {
     done < <(grep -rlE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]$1[>\"]" "$SOURCES")
 }
 
-includes 'liburing\.h' '/ring[a-z_]*\.[ch]$'
+includes 'liburing\.h' '/ring[a-z_/]*\.[ch]$'
 includes 'dlfcn\.h' '/real\.c$'
 includes 'stdio\.h' '^$'
 includes 'malloc\.h' '^$'
