@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead_private.h"
 
+#include "base/path.h"
 #include "filestream.h"
-#include "path.h"
 #include "process.h"
 #include "ring.h"
 #include "thread.h"

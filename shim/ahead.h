@@ -22,8 +22,8 @@
 
 #include <stdbool.h>
 
+#include "base/path.h"
 #include "passage.h"
-#include "path.h"
 
 /* ARGV is the program's own, and stays where it is. */
 void ahead_begin(int argc, char **argv);

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/sys.h"
 #include "config.h"
 #include "pace.h"
 #include "ring.h"
 #include "signals.h"
 #include "stats.h"
-#include "sys.h"
 #include "trace.h"
 
 enum {

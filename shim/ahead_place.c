@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "directory.h"
-#include "hash.h"
+#include "base/directory.h"
+#include "base/hash.h"
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 #include "watching.h"
 
 /* Splits at the last slash. A path that ends in one, "." and ".." are nobody's entries. */

@@ -11,12 +11,12 @@
 
 #include "ahead.h"
 #include "ahead_kind.h"
+#include "base/clock.h"
+#include "base/path.h"
 #include "call.h"
-#include "clock.h"
 #include "flight.h"
 #include "governor.h"
 #include "passage.h"
-#include "path.h"
 #include "sweep.h"
 
 enum {

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "ahead.h"
+#include "base/sys.h"
 #include "config.h"
 #include "engine.h"
 #include "fence.h"
@@ -14,7 +15,6 @@
 #include "over/over.h"
 #include "pace.h"
 #include "process.h"
-#include "sys.h"
 #include "thread.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)

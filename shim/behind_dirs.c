@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "hash.h"
+#include "base/hash.h"
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 
 /* linux/stat.h of older headers has no name for it; Linux 5.8. */
 #ifndef STATX_MNT_ID

@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "ahead.h"
-#include "directory.h"
+#include "base/directory.h"
+#include "base/sys.h"
 #include "flight.h"
 #include "process.h"
-#include "sys.h"
 #include "watching.h"
 
 enum {

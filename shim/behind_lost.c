@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "filter.h"
+#include "base/filter.h"
 #include "over/over.h"
 
 /* Ordinary memory: a forked child may be the one that cleans up. */

@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/proc.h"
 #include "process.h"
-#include "together_proc.h"
 
 enum {
 	LINE_MOST = 32 * 1024, /* of mountinfo: an overlay names all its layers there */

@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "flight.h"
 
 enum {

@@ -9,10 +9,10 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "behind.h"
 #include "crew.h"
 #include "governor.h"
-#include "path.h"
 #include "spelling.h"
 #include "sweep.h"
 

@@ -13,11 +13,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/sys.h"
 #include "flight.h"
 #include "late.h"
 #include "stats.h"
-#include "sys.h"
 #include "trace.h"
 
 enum {

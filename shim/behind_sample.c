@@ -8,10 +8,10 @@
 
 #include <fcntl.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/sys.h"
 #include "names.h"
 #include "pace.h"
-#include "sys.h"
 
 enum {
 	SLOW_LOCAL_NS = 500 * 1000, /* as of pace.h: a mkdir of ext4 works so long, seeking room */

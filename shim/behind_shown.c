@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 void path_show(char shown[BEHIND_SHOWN], const struct spot *spot)
 {

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "late.h"
-#include "sys.h"
 
 /* A mode is set through /proc: fchmodat2 came with Linux 6.6. */
 static bool link_leads(const struct dir *dir)

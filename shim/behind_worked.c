@@ -6,7 +6,7 @@
  */
 #include "behind_private.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "pace.h"
 
 enum {

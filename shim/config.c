@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag.h"
+#include "base/diag.h"
+#include "base/sys.h"
 #include "opcodes.h"
-#include "sys.h"
 #include "table.h"
 
 enum {

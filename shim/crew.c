@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "filter.h"
+#include "base/filter.h"
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 
 enum {
 	JOBS = 512,           /* more than are ever posted at once: one a directory */

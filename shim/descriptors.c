@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "directory.h"
-#include "path.h"
-#include "sys.h"
+#include "base/directory.h"
+#include "base/path.h"
+#include "base/sys.h"
 
 struct listing {
 	int fd; /* our own, by which is looked */

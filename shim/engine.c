@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "ahead.h"
+#include "base/clock.h"
+#include "base/filter.h"
+#include "base/sys.h"
 #include "behind.h"
 #include "call.h"
-#include "clock.h"
 #include "config.h"
-#include "filter.h"
 #include "kin.h"
 #include "late.h"
 #include "leave.h"
@@ -22,7 +23,6 @@
 #include "repeat.h"
 #include "ring.h"
 #include "stats.h"
-#include "sys.h"
 #include "thread.h"
 #include "thread_ring.h"
 #include "together.h"

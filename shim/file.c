@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "diag.h"
+#include "base/diag.h"
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 
 void file_append(const struct text *text, const char *path, const char *first)
 {

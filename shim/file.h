@@ -5,7 +5,7 @@
 #ifndef USHIM_FILE_H
 #define USHIM_FILE_H
 
-#include "text.h"
+#include "base/text.h"
 
 /*
  * Appends TEXT to the file PATH with one write(2), behind FIRST where the file is still

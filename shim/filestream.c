@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "path.h"
+#include "base/path.h"
 
 /* As with fileno, what is wanted of stdio is declared here (stdio_ext(3), stdin(3)). */
 extern struct _IO_FILE *stdin;

@@ -14,7 +14,7 @@
  *   shim/leave.c            every way out of the process, and its exit status
  *   shim/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
- *   shim/directory.c        directories listed by our own means
+ *   shim/base/directory.c        directories listed by our own means
  *   shim/governor.c         whether that pays
  *   shim/pace.c             how fast this machine is, so that waiting is told from work
  *   shim/together*.c        fsyncs started with the one before them
@@ -22,7 +22,7 @@
  *   shim/spelling.c         what a name's letters say of who could hold it
  *   shim/watching.c         whether this process watches files
  *   shim/names.c            descriptors and file systems this process knows
- *   shim/passage.c path.c   a call on its way through them; what its paths are
+ *   shim/passage.c base/path.c   a call on its way through them; what its paths are
  *   shim/filestream.c       what a call of stdio's reads from
  *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
@@ -30,24 +30,24 @@
  *   shim/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
  *   shim/thread.c           what every thread carries; thread_ring.c: its ring
- *   shim/filter.c           whether any system call of ours may be made
+ *   shim/base/filter.c           whether any system call of ours may be made
  *   shim/process.c          whose memory this is, and whether we may act in it
  *   shim/real.c             the next definition of every symbol
  *   shim/kin.c              whether it is libc's
  *   shim/stats.c            counters and the record of USHIM_STATS
  *   shim/trace.c            events and the file of USHIM_TRACE
- *   shim/text.c file.c      text put together, and the file it is appended to
+ *   shim/base/text.c file.c      text put together, and the file it is appended to
  *   shim/config.c           the environment
- *   shim/diag.c             lines on stderr
- *   shim/sys.h              system calls of our own
- *   shim/hash.h             names to numbers
+ *   shim/base/diag.c             lines on stderr
+ *   shim/base/sys.h              system calls of our own
+ *   shim/base/hash.h             names to numbers
  *   shim/table.c            ops.def as C
  */
 #include "ahead.h"
+#include "base/filter.h"
 #include "behind.h"
 #include "config.h"
 #include "engine.h"
-#include "filter.h"
 #include "leave.h"
 #include "process.h"
 #include "real.h"
@@ -78,7 +78,7 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 	stats_open();
 	trace_open();
 	if (config.mode == MODE_RING) {
-		process_owns_memory(); /* with one thread there is: filter.h */
+		process_owns_memory(); /* with one thread there is: base/filter.h */
 		thread_ring_prepare();
 	} else {
 		leave_settle_with(settle);

@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "diag.h"
-#include "path.h"
+#include "base/diag.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "base/text.h"
 #include "process.h"
 #include "stats.h"
-#include "sys.h"
-#include "text.h"
 
 /* glibc 2.32; English whatever the locale, as the rest of the line. */
 extern const char *strerrordesc_np(int err) __attribute__((weak));

@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "filter.h"
+#include "base/filter.h"
+#include "base/sys.h"
 #include "late.h"
 #include "process.h"
 #include "real.h"
-#include "sys.h"
 #include "thread.h"
 #include "watch.h"
 

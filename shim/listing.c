@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "names.h"
 #include "process.h"
-#include "sys.h"
 
 enum {
 	STREAMS = 64,        /* more open at once stay libc's */

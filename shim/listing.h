@@ -16,7 +16,7 @@
 #include <dirent.h>
 #include <stdbool.h>
 
-#include "directory.h"
+#include "base/directory.h"
 
 /* Takes over STREAM, from which nothing has been read. False where it cannot. */
 bool listing_begin(DIR *stream, int fd);

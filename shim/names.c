@@ -8,9 +8,9 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
-#include "path.h"
+#include "base/path.h"
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 
 /* What is to be known of a file system's type. */
 enum {

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 enum {
 	STEPS = 512,     /* of the work: about a microsecond; */

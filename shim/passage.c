@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "thread.h"
 #include "watch.h"
 

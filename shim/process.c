@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 static bool awake;
 static bool threaded;

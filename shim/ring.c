@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/filter.h"
+#include "base/sys.h"
 #include "config.h"
-#include "filter.h"
 #include "process.h"
 #include "signals.h"
 #include "stats.h"
-#include "sys.h"
 
 #define RING_MAGIC UINT64_C(0x756368696d72696e)
 

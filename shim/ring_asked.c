@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 /* FIRST: the argument before all zeros: no path, or no descriptor. */
 static const struct {

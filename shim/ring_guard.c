@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 enum {
 	PAGE = 4096,

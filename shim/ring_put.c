@@ -23,7 +23,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 enum {
 	MARK_MS = 1000, /* it takes one tick of the kernel's clock, 1 to 10 ms */

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 
 enum {
 	PAGE = 4096,

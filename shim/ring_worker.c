@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 /* No token has this bit alone, and no sequence number is so high. */
 #define WORKER_ASKED (UINT64_C(1) << 62)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 /* The kernel's layout on x86-64, rt_sigaction(2); libc's struct sigaction differs. */
 struct kernel_sigaction {

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "path.h"
+#include "base/path.h"
 
 static bool is_digit(char letter)
 {

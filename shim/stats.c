@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/filter.h"
+#include "base/sys.h"
+#include "base/text.h"
 #include "config.h"
 #include "file.h"
-#include "filter.h"
 #include "process.h"
-#include "sys.h"
-#include "text.h"
 
 /* Of 64-bit counters alone: counters_take. */
 struct counters {

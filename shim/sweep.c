@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/sys.h"
 #include "process.h"
-#include "sys.h"
 
 enum {
 	ENTRIES_FIRST = 128,

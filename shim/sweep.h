@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "path.h"
+#include "base/path.h"
 
 enum {
 	SWEEPS = 16,                /* at once; the one unused longest makes room */

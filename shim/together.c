@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/filter.h"
 #include "config.h"
-#include "filter.h"
 #include "flight.h"
 #include "kin.h"
 #include "late.h"

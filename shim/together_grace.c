@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "clock.h"
-#include "sys.h"
+#include "base/clock.h"
+#include "base/sys.h"
 
 enum {
 	WAIT_NS = 5 * 1000 * 1000,  /* a wait for one is about this at least, */

@@ -14,12 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/sys.h"
 #include "config.h"
 #include "flight.h"
 #include "ring.h"
 #include "stats.h"
-#include "sys.h"
 #include "trace.h"
 #include "watch.h"
 #include "watching.h"

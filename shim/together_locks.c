@@ -7,8 +7,8 @@
  * a moment ago are opened: whoever opened one to write it broke the leases there were. Who only
  * changes a mode, an owner, a time or a name breaks none, and cannot be told apart.
  */
+#include "base/proc.h"
 #include "together_private.h"
-#include "together_proc.h"
 
 #include <stddef.h>
 #include <time.h>

@@ -4,13 +4,13 @@
  * program's own knows by nobody's call at all, and memory shared with others can bring the news
  * that they have written one: /proc/self/maps shows all three.
  */
+#include "base/proc.h"
 #include "together_private.h"
-#include "together_proc.h"
 
 #include <string.h>
 
+#include "base/sys.h"
 #include "flight.h"
-#include "sys.h"
 
 static struct inodes shared;
 

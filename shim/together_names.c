@@ -13,9 +13,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/directory.h"
+#include "base/sys.h"
 #include "config.h"
-#include "directory.h"
-#include "sys.h"
 #include "watching.h"
 
 enum {

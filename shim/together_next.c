@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <time.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 enum {
 	SKIPS_MOST = 4,          /* numbers in the order that are no such files, in a row */

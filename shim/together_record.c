@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "ahead.h"
+#include "base/text.h"
 #include "over/over.h"
 #include "process.h"
-#include "text.h"
 
 enum {
 	NAMES_MOST = 16 * 1024,

@@ -12,11 +12,11 @@
 
 #include <fcntl.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/sys.h"
 #include "config.h"
 #include "late.h"
 #include "stats.h"
-#include "sys.h"
 
 enum {
 	MS = 1000 * 1000,

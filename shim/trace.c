@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace.h"
 
+#include "base/filter.h"
+#include "base/sys.h"
+#include "base/text.h"
 #include "config.h"
 #include "file.h"
-#include "filter.h"
 #include "process.h"
-#include "sys.h"
-#include "text.h"
 
 enum {
 	EVENTS = 4096,

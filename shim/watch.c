@@ -11,8 +11,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "base/filter.h"
+#include "base/sys.h"
 #include "config.h"
-#include "filter.h"
 #include "leave.h"
 #include "names.h"
 #include "passage.h"
@@ -21,7 +22,6 @@
 #include "ring.h"
 #include "signals.h"
 #include "stats.h"
-#include "sys.h"
 #include "thread.h"
 #include "thread_ring.h"
 #include "together.h"

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/path.h"
 #include "descriptors.h"
-#include "path.h"
 
 static enum { UNKNOWN, NOT, WATCHING } state;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 /*
  * Whether the program's BYTES may be written: the kernel is asked to write eight bytes at

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "path.h"
+#include "base/path.h"
 
 enum {
 	PAGE = 4096,

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "path.h"
-#include "together_proc.h"
+#include "base/path.h"
+#include "base/proc.h"
 
 enum {
 	LINES_MOST = 4096,

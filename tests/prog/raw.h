@@ -6,7 +6,7 @@
 #ifndef USHIM_TESTS_RAW_H
 #define USHIM_TESTS_RAW_H
 
-#include "../../shim/sys.h"
+#include "../../shim/base/sys.h"
 
 #define raw sys_program
 

@@ -12,8 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "base/filter.h"
 #include "enter.h"
-#include "filter.h"
 #include "names.h"
 #include "ring.h"
 #include "scratch.h"

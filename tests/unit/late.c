@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "base/sys.h"
 #include "config.h"
 #include "scratch.h"
-#include "sys.h"
 #include "stats.h"
 
 static int told; /* the end to read of what descriptor 2 was when late_begin was called */

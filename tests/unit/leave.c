@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/filter.h"
 #include "config.h"
-#include "filter.h"
 #include "late.h"
 #include "process.h"
 #include "scratch.h"

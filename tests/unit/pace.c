@@ -6,8 +6,8 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "check.h"
-#include "clock.h"
 
 enum { US = 1000 };
 

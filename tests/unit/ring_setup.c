@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/filter.h"
 #include "config.h"
-#include "filter.h"
 #include "process.h"
 #include "ring_private.h"
 #include "scratch.h"

@@ -9,9 +9,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "base/diag.h"
+#include "base/filter.h"
 #include "config.h"
-#include "diag.h"
-#include "filter.h"
 #include "process.h"
 #include "scratch.h"
 

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "config.h"
 #include "late.h"
 #include "scratch.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "path.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +8,9 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
-#include "hash.h"
-#include "sys.h"
-#include "text.h"
+#include "base/hash.h"
+#include "base/sys.h"
+#include "base/text.h"
 
 struct identity identity_of(const struct statx *statx)
 {

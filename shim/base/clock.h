@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 static inline uint64_t clock_ns_of(const struct timespec *time)
 {

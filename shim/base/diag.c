@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "diag.h"
+#include "base/diag.h"
 
 #include <signal.h>
 #include <stdint.h>
 #include <time.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 enum {
 	DELETE = 0x7f,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "text.h"
+#include "base/text.h"
 
 #include <sys/prctl.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 void text_add(struct text *text, const char *part)
 {

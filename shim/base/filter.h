@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 /* True once no system call of ours may be made: a filter was found, or seen to be installed. */
 bool filter_forbids(void);

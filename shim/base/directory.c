@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "directory.h"
+#include "base/directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 int directory_open(int fd, const char *path)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "filter.h"
+#include "base/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

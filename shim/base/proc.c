@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "together_proc.h"
+#include "base/proc.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "sys.h"
+#include "base/sys.h"
 
 bool inodes_have(const struct inodes *inodes, uint64_t inode)
 {
