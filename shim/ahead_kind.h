@@ -5,7 +5,7 @@
 #ifndef USHIM_AHEAD_KIND_H
 #define USHIM_AHEAD_KIND_H
 
-#include "table.h"
+#include "table/table.h"
 
 enum kind {
 	KIND_OTHER,

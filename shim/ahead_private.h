@@ -13,11 +13,11 @@
 #include "ahead_kind.h"
 #include "base/clock.h"
 #include "base/path.h"
-#include "call.h"
 #include "flight.h"
 #include "governor.h"
 #include "passage.h"
 #include "sweep.h"
+#include "table/call.h"
 
 enum {
 	AHEAD_ANSWERS = 256, /* slots: in flight, or waiting for the program */

@@ -8,13 +8,13 @@
 #include "base/sys.h"
 #include "config.h"
 #include "engine.h"
-#include "fence.h"
 #include "flight.h"
 #include "kin.h"
 #include "leave.h"
 #include "over/over.h"
 #include "pace.h"
 #include "process.h"
+#include "table/fence.h"
 #include "thread.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)

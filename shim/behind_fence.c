@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a call does to what is pending and to what is known, told by the kind of its fence
- * (fence.h) and by its arguments. Whatever it could see or show is done first; a directory is
+ * (table/fence.h) and by its arguments. Whatever it could see or show is done first; a directory is
  * no longer being emptied once something else is done, nor private once somebody may be told of
  * it. Commands are the only calls that may be acknowledged instead.
  */
@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "descriptors.h"
-#include "fence.h"
 #include "filestream.h"
 #include "listing.h"
 #include "over/over.h"
 #include "real.h"
+#include "table/fence.h"
 
 static bool descriptor_is(int fd, mode_t kind)
 {

@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-#include "fence.h"
 #include "real.h"
+#include "table/fence.h"
 
 /* The program ran into numbers that are ours: it gets them. */
 static bool ran_out(struct behind *behind, const struct passage *passage)

@@ -7,8 +7,8 @@
 
 #include "base/diag.h"
 #include "base/sys.h"
-#include "opcodes.h"
-#include "table.h"
+#include "table/opcodes.h"
+#include "table/table.h"
 
 enum {
 	DEPTH_DEFAULT = 64,

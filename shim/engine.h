@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "table.h"
+#include "table/table.h"
 
 /* The caller's argument registers, as shim/over/stubs.S saves them. */
 struct regs {

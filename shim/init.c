@@ -7,12 +7,12 @@
  *   include/ushim/ops.def   what is known of libc: operations and the symbols that reach them
  *   shim/over/stubs.S       the exported entries
  *   shim/engine.c           the one path: guard, marshal, prove, run, finish, or plain
- *   shim/over/ (C files)    argument lists to struct call (call.h)
+ *   shim/over/ (C files)    argument lists to struct call (table/call.h)
  *   shim/ahead*.c           modes auto and strict: questions asked before the program does
  *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
  *   shim/late.c             what failed after that: the line
  *   shim/leave.c            every way out of the process, and its exit status
- *   shim/fence.c            what has to be done before which call
+ *   shim/table/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
  *   shim/base/directory.c        directories listed by our own means
  *   shim/governor.c         whether that pays
@@ -27,7 +27,7 @@
  *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/crew.c             a thread for calls that the ring has no operation for
- *   shim/repeat.c           what failed on the ring and may be made plainly
+ *   shim/table/repeat.c           what failed on the ring and may be made plainly
  *   shim/signals.c          handlers kept out of the ring's critical moments
  *   shim/thread.c           what every thread carries; thread_ring.c: its ring
  *   shim/base/filter.c           whether any system call of ours may be made
@@ -41,7 +41,7 @@
  *   shim/base/diag.c             lines on stderr
  *   shim/base/sys.h              system calls of our own
  *   shim/base/hash.h             names to numbers
- *   shim/table.c            ops.def as C
+ *   shim/table/table.c            ops.def as C
  */
 #include "ahead.h"
 #include "base/filter.h"

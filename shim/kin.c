@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "kin.h"
 
-#include "opcodes.h"
 #include "real.h"
+#include "table/opcodes.h"
 
 /* A bit for each kin; and that it has been looked. */
 static unsigned interposed;

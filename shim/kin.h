@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "table.h"
+#include "table/table.h"
 
 enum kin {
 	KIN_NONE,    /* always made as it is */

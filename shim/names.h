@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "call.h"
+#include "table/call.h"
 
 /* The next two say REASON_NONE, or why the call is not for the ring. */
 

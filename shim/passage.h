@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "call.h"
 #include "engine.h"
+#include "table/call.h"
 
 struct passage {
 	enum op op;

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "table.h"
+#include "table/table.h"
 
 /* Address of the next definition of each symbol, or 0 while nobody has asked for it. */
 extern void *ushim_real[SYM_COUNT];

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "call.h"
+#include "table/call.h"
 
 struct ring;
 struct statx;

@@ -29,7 +29,7 @@ static void (*settle)(void);
 
 static const char *const reason_texts[REASON_COUNT] = {
 #define REASON(id, text) [REASON_##id] = text,
-#include "reasons.def"
+#include "table/reasons.def"
 };
 
 static const char *const ring_texts[RING_STAT_COUNT] = {

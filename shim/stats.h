@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "call.h"
+#include "table/call.h"
 
 enum ring_stat {
 	RING_STAT_RINGS,     /* rings made */

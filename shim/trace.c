@@ -29,7 +29,7 @@ static struct kept {
 
 static const char *const reason_texts[REASON_COUNT] = {
 #define REASON(id, text) [REASON_##id] = text,
-#include "reasons.def"
+#include "table/reasons.def"
 };
 
 void trace_open(void)

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "call.h"
+#include "table/call.h"
 
 void trace_open(void);
 bool trace_wanted(void);

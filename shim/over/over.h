@@ -17,7 +17,7 @@
 #error "libushim exports plain names: build without _FILE_OFFSET_BITS and _FORTIFY_SOURCE"
 #endif
 
-#include "call.h"
+#include "table/call.h"
 
 #define OVER(id) enum reason over_##id(struct call *call, const long *a)
 

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "check.h"
-#include "opcodes.h"
+#include "table/opcodes.h"
 
 static char said[4096];
 

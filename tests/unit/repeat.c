@@ -2,7 +2,7 @@
  *
  * repeat: what failed on the ring and may be made again.
  */
-#include "repeat.h"
+#include "table/repeat.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -13,8 +13,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "call.h"
 #include "check.h"
+#include "table/call.h"
 
 static char scratch_path[PATH_MAX];
 static pid_t scratch_owner;

@@ -2,7 +2,7 @@
  *
  * table: ops.def as C agrees with ops.def as text, and with the kernel's numbers.
  */
-#include "table.h"
+#include "table/table.h"
 
 #include <linux/io_uring.h>
 #include <stdbool.h>

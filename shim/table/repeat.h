@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "call.h"
+#include "table/call.h"
 
 /* ERR: the negative errno CALL failed with. False: that is the call's own answer. */
 bool repeat_allowed(const struct call *call, int err);

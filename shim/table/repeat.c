@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "repeat.h"
+#include "table/repeat.h"
 
 #include <errno.h>
 #include <fcntl.h>

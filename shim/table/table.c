@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "table.h"
+#include "table/table.h"
 
 #include <stddef.h>
 
-#include "opcodes.h"
+#include "table/opcodes.h"
 
 /*
  * Names are kept in one block with offsets, not as pointers: hundreds of pointers would be

@@ -6,7 +6,7 @@
 #ifndef USHIM_FENCE_H
 #define USHIM_FENCE_H
 
-#include "table.h"
+#include "table/table.h"
 
 enum fence {
 	FENCE_NONE,      /* nothing: it touches neither names nor the outside */

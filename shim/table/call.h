@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "opcodes.h"
-#include "table.h"
+#include "table/opcodes.h"
+#include "table/table.h"
 
 /* What must be known of the target before the ring may have the call. */
 enum guard {
@@ -57,7 +57,7 @@ struct call {
 /* Why a call was made plainly. Also how it is counted; REASON_NONE: it was not. */
 enum reason {
 #define REASON(id, text) REASON_##id,
-#include "reasons.def"
+#include "table/reasons.def"
 	REASON_COUNT
 };
 

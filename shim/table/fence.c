@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fence.h"
+#include "table/fence.h"
 
 #include <stdbool.h>
 
