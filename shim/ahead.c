@@ -3,9 +3,9 @@
 
 #include "base/path.h"
 #include "filestream.h"
-#include "process.h"
+#include "process/process.h"
+#include "process/thread.h"
 #include "ring.h"
-#include "thread.h"
 
 /* From here on somebody else acts in this address space. */
 static bool begins_thread(enum op op)

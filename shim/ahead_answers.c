@@ -6,10 +6,10 @@
 #include <fcntl.h>
 
 #include "base/sys.h"
-#include "config.h"
 #include "pace.h"
+#include "process/config.h"
+#include "process/signals.h"
 #include "ring.h"
-#include "signals.h"
 #include "stats.h"
 #include "trace.h"
 

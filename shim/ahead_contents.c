@@ -11,15 +11,15 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "config.h"
 #include "names.h"
 #include "pace.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/signals.h"
+#include "process/watching.h"
 #include "ring.h"
-#include "signals.h"
 #include "stats.h"
 #include "trace.h"
-#include "watching.h"
 
 enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */

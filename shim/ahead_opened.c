@@ -6,7 +6,7 @@
  */
 #include "ahead_private.h"
 
-#include "descriptors.h"
+#include "process/descriptors.h"
 
 enum {
 	DESCRIPTORS_LOOKED_AT = 1024, /* where there is no /proc to name them */

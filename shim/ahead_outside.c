@@ -9,18 +9,18 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "config.h"
 #include "filestream.h"
-#include "kin.h"
 #include "names.h"
 #include "over/over.h"
 #include "pace.h"
-#include "process.h"
-#include "real.h"
+#include "process/config.h"
+#include "process/kin.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "process/signals.h"
+#include "process/thread.h"
 #include "ring.h"
-#include "signals.h"
 #include "stats.h"
-#include "thread.h"
 
 #define AHEAD_MAGIC UINT64_C(0x7573686164686561)
 

@@ -7,8 +7,8 @@
 #include "base/directory.h"
 #include "base/hash.h"
 #include "base/sys.h"
-#include "process.h"
-#include "watching.h"
+#include "process/process.h"
+#include "process/watching.h"
 
 /* Splits at the last slash. A path that ends in one, "." and ".." are nobody's entries. */
 static bool place_split(struct place *place)

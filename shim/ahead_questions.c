@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "config.h"
 #include "over/over.h"
+#include "process/config.h"
 #include "yield.h"
 
 enum {

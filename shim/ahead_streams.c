@@ -9,10 +9,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "config.h"
 #include "listing.h"
-#include "real.h"
-#include "thread.h"
+#include "process/config.h"
+#include "process/real.h"
+#include "process/thread.h"
 
 static void stream_name(void *context, const struct directory_entry *entry)
 {

@@ -6,16 +6,16 @@
 
 #include "ahead.h"
 #include "base/sys.h"
-#include "config.h"
 #include "engine.h"
 #include "flight.h"
-#include "kin.h"
 #include "leave.h"
 #include "over/over.h"
 #include "pace.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/kin.h"
+#include "process/process.h"
+#include "process/thread.h"
 #include "table/fence.h"
-#include "thread.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
 

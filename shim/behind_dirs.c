@@ -14,7 +14,7 @@
 
 #include "base/hash.h"
 #include "base/sys.h"
-#include "process.h"
+#include "process/process.h"
 
 /* linux/stat.h of older headers has no name for it; Linux 5.8. */
 #ifndef STATX_MNT_ID

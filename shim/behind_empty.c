@@ -15,8 +15,8 @@
 #include "base/directory.h"
 #include "base/sys.h"
 #include "flight.h"
-#include "process.h"
-#include "watching.h"
+#include "process/process.h"
+#include "process/watching.h"
 
 enum {
 	SUCCESSES_FIRST = 3,   /* plain removals in the first directory of a kind, */

@@ -10,11 +10,11 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "descriptors.h"
 #include "filestream.h"
 #include "listing.h"
 #include "over/over.h"
-#include "real.h"
+#include "process/descriptors.h"
+#include "process/real.h"
 #include "table/fence.h"
 
 static bool descriptor_is(int fd, mode_t kind)

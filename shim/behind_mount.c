@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/proc.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	LINE_MOST = 32 * 1024, /* of mountinfo: an overlay names all its layers there */

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "real.h"
+#include "process/real.h"
 #include "table/fence.h"
 
 /* The program ran into numbers that are ours: it gets them. */

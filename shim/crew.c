@@ -9,7 +9,7 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	JOBS = 512,           /* more than are ever posted at once: one a directory */

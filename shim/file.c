@@ -7,7 +7,7 @@
 
 #include "base/diag.h"
 #include "base/sys.h"
-#include "process.h"
+#include "process/process.h"
 
 void file_append(const struct text *text, const char *path, const char *first)
 {

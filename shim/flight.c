@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "config.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/thread.h"
 #include "stats.h"
-#include "thread.h"
 #include "thread_ring.h"
 
 enum {

@@ -20,7 +20,7 @@
  *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/spelling.c         what a name's letters say of who could hold it
- *   shim/watching.c         whether this process watches files
+ *   shim/process/watching.c         whether this process watches files
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/passage.c base/path.c   a call on its way through them; what its paths are
  *   shim/filestream.c       what a call of stdio's reads from
@@ -28,16 +28,16 @@
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/crew.c             a thread for calls that the ring has no operation for
  *   shim/table/repeat.c           what failed on the ring and may be made plainly
- *   shim/signals.c          handlers kept out of the ring's critical moments
- *   shim/thread.c           what every thread carries; thread_ring.c: its ring
+ *   shim/process/signals.c          handlers kept out of the ring's critical moments
+ *   shim/process/thread.c           what every thread carries; thread_ring.c: its ring
  *   shim/base/filter.c           whether any system call of ours may be made
- *   shim/process.c          whose memory this is, and whether we may act in it
- *   shim/real.c             the next definition of every symbol
- *   shim/kin.c              whether it is libc's
+ *   shim/process/process.c          whose memory this is, and whether we may act in it
+ *   shim/process/real.c             the next definition of every symbol
+ *   shim/process/kin.c              whether it is libc's
  *   shim/stats.c            counters and the record of USHIM_STATS
  *   shim/trace.c            events and the file of USHIM_TRACE
  *   shim/base/text.c file.c      text put together, and the file it is appended to
- *   shim/config.c           the environment
+ *   shim/process/config.c           the environment
  *   shim/base/diag.c             lines on stderr
  *   shim/base/sys.h              system calls of our own
  *   shim/base/hash.h             names to numbers
@@ -46,13 +46,13 @@
 #include "ahead.h"
 #include "base/filter.h"
 #include "behind.h"
-#include "config.h"
 #include "engine.h"
 #include "leave.h"
-#include "process.h"
-#include "real.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "process/thread.h"
 #include "stats.h"
-#include "thread.h"
 #include "thread_ring.h"
 #include "together.h"
 #include "trace.h"

@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "process.h"
+#include "process/process.h"
 #include "stats.h"
 
 /* glibc 2.32; English whatever the locale, as the rest of the line. */

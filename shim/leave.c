@@ -8,9 +8,9 @@
 #include "base/filter.h"
 #include "base/sys.h"
 #include "late.h"
-#include "process.h"
-#include "real.h"
-#include "thread.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "process/thread.h"
 #include "watch.h"
 
 extern int on_exit(void (*handler)(int status, void *argument), void *argument)

@@ -6,7 +6,7 @@
 
 #include "base/sys.h"
 #include "names.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	STREAMS = 64,        /* more open at once stay libc's */

@@ -10,7 +10,7 @@
 
 #include "base/path.h"
 #include "base/sys.h"
-#include "process.h"
+#include "process/process.h"
 
 /* What is to be known of a file system's type. */
 enum {

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
-#include "thread.h"
+#include "process/thread.h"
 #include "watch.h"
 
 long passage_make(const struct passage *passage)

@@ -6,9 +6,9 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
-#include "config.h"
-#include "process.h"
-#include "signals.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/signals.h"
 #include "stats.h"
 
 #define RING_MAGIC UINT64_C(0x756368696d72696e)

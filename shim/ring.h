@@ -56,7 +56,7 @@ enum reason ring_run(struct ring *ring, const struct call *call, int *result);
 
 /*
  * Asking ahead. Entries are queued, flushed together, and reaped when they are done; signals
- * with handlers have to be held (signals.h) from the first ring_queue to ring_flush. What CALL
+ * with handlers have to be held (process/signals.h) from the first ring_queue to ring_flush. What CALL
  * points to, paths apart, has to live until its token is reaped.
  */
 

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 
 #include "base/sys.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	PAGE = 4096,

@@ -7,9 +7,9 @@
 #include "base/filter.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "config.h"
 #include "file.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
 
 /* Of 64-bit counters alone: counters_take. */
 struct counters {

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/sys.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	ENTRIES_FIRST = 128,

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stddef.h>
 
-#include "config.h"
+#include "process/config.h"
+#include "process/thread.h"
 #include "ring.h"
-#include "thread.h"
 
 #define WORKER_PATIENCE_NS UINT64_C(1000000000)
 

@@ -5,17 +5,17 @@
 
 #include "base/clock.h"
 #include "base/filter.h"
-#include "config.h"
 #include "flight.h"
-#include "kin.h"
 #include "late.h"
 #include "leave.h"
 #include "names.h"
 #include "pace.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/kin.h"
+#include "process/process.h"
+#include "process/signals.h"
+#include "process/thread.h"
 #include "ring.h"
-#include "signals.h"
-#include "thread.h"
 #include "watch.h"
 
 #define TOGETHER_MAGIC UINT64_C(0x746f676574686572)

@@ -16,13 +16,13 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "config.h"
 #include "flight.h"
+#include "process/config.h"
+#include "process/watching.h"
 #include "ring.h"
 #include "stats.h"
 #include "trace.h"
 #include "watch.h"
-#include "watching.h"
 
 enum step {
 	STEP_SYNC,

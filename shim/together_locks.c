@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "config.h"
-#include "descriptors.h"
+#include "process/config.h"
+#include "process/descriptors.h"
 
 enum {
 	DESCRIPTORS_MOST = 64, /* of the program, to look at each */

@@ -15,8 +15,8 @@
 
 #include "base/directory.h"
 #include "base/sys.h"
-#include "config.h"
-#include "watching.h"
+#include "process/config.h"
+#include "process/watching.h"
 
 enum {
 	AT_ONCE = 48,

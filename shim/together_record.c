@@ -14,7 +14,7 @@
 #include "ahead.h"
 #include "base/text.h"
 #include "over/over.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	NAMES_MOST = 16 * 1024,

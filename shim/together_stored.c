@@ -14,8 +14,8 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "config.h"
 #include "late.h"
+#include "process/config.h"
 #include "stats.h"
 
 enum {

@@ -4,9 +4,9 @@
 #include "base/filter.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "config.h"
 #include "file.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
 
 enum {
 	EVENTS = 4096,

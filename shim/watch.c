@@ -13,20 +13,20 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
-#include "config.h"
 #include "leave.h"
 #include "names.h"
 #include "passage.h"
-#include "process.h"
-#include "real.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "process/signals.h"
+#include "process/thread.h"
+#include "process/watching.h"
 #include "ring.h"
-#include "signals.h"
 #include "stats.h"
-#include "thread.h"
 #include "thread_ring.h"
 #include "together.h"
 #include "trace.h"
-#include "watching.h"
 
 /* What an operation without an opcode means here. */
 enum effect {

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
 
 enum sys_permit sys_permit __attribute__((visibility("hidden"))) = SYS_UNKNOWN;
 

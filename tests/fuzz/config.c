@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "process/config.h"
 
 static const char *const variables[] = {
 	"USHIM",      "USHIM_MODE",  "USHIM_DEPTH", "USHIM_STALE_MS", "USHIM_RING",

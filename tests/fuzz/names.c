@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "behind_private.h"
-#include "process.h"
+#include "process/process.h"
 
 enum {
 	NAMES_MOST = 300,

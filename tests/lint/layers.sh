@@ -39,9 +39,9 @@ used=$(for object in $objects; do
     nm -u "$object" | awk -v object="${object#"$BUILD"/}" '{ sub(/@.*/, "", $NF); print object, $NF }'
 done)
 
-only '^(dlsym|dlvsym|dlopen)$' '/real\.o$' "dlsym is for shim/real.c"
+only '^(dlsym|dlvsym|dlopen)$' '/real\.o$' "dlsym is for shim/process/real.c"
 only '^__?io_uring_' '/ring[a-z_/]*\.o$' "liburing is for shim/ring*.c"
-only "$ENVIRON" '/config\.o$' "the environment is for shim/config.c"
+only "$ENVIRON" '/config\.o$' "the environment is for shim/process/config.c"
 only "$STDIO" '^$' "no stdio"
 only '^stdin$' '/filestream\.o$' "stdin is for shim/filestream.c"
 only "$HEAP" '^$' "no heap"

@@ -11,7 +11,7 @@
 
 #include "late.h"
 #include "leave.h"
-#include "process.h"
+#include "process/process.h"
 
 static void fail(void)
 {

@@ -9,8 +9,8 @@
 
 #include "enter.h"
 #include "names.h"
+#include "process/signals.h"
 #include "scratch.h"
-#include "signals.h"
 
 enum {
 	THREADS = 8,

@@ -2,7 +2,7 @@
  *
  * config: each variable, good, malformed and at its limits, and what is said about it.
  */
-#include "config.h"
+#include "process/config.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -15,9 +15,9 @@
 #include "base/filter.h"
 #include "enter.h"
 #include "names.h"
+#include "process/signals.h"
 #include "ring.h"
 #include "scratch.h"
-#include "signals.h"
 #include "watch.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -6,14 +6,14 @@
 #ifndef ENTER_H
 #define ENTER_H
 
-#include "config.h"
+#include "check.h"
 #include "engine.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/thread.h"
 #include "ring.h"
 #include "stats.h"
-#include "thread.h"
 #include "thread_ring.h"
-#include "check.h"
 
 /* True when the last call in this thread was answered by the shim. */
 static __thread int entered_shim;

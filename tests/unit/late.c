@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 #include "base/sys.h"
-#include "config.h"
+#include "process/config.h"
 #include "scratch.h"
 #include "stats.h"
 

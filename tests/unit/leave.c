@@ -11,11 +11,11 @@
 #include <sys/syscall.h>
 
 #include "base/filter.h"
-#include "config.h"
 #include "late.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/thread.h"
 #include "scratch.h"
-#include "thread.h"
 
 static int settled;
 static bool settling_fails;

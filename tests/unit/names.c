@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#include "process.h"
+#include "process/process.h"
 #include "scratch.h"
 
 static enum reason guard_fd(enum guard guard, int fd)

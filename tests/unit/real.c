@@ -2,7 +2,7 @@
  *
  * real: the walk through the loaded objects finds what dlsym(RTLD_NEXT) finds.
  */
-#include "real.h"
+#include "process/real.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -9,13 +9,13 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#include "config.h"
+#include "process/config.h"
+#include "process/signals.h"
+#include "process/thread.h"
 #include "ring_private.h"
 #include "rings.h"
 #include "scratch.h"
-#include "signals.h"
 #include "stats.h"
-#include "thread.h"
 #include "thread_ring.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

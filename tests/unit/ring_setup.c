@@ -9,11 +9,11 @@
 #include <sys/syscall.h>
 
 #include "base/filter.h"
-#include "config.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
+#include "process/thread.h"
 #include "ring_private.h"
 #include "scratch.h"
-#include "thread.h"
 #include "thread_ring.h"
 
 enum {

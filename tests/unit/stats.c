@@ -11,8 +11,8 @@
 
 #include "base/diag.h"
 #include "base/filter.h"
-#include "config.h"
-#include "process.h"
+#include "process/config.h"
+#include "process/process.h"
 #include "scratch.h"
 
 static char path[PATH_MAX + 16];

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "config.h"
+#include "process/config.h"
 
 enum {
 	US = 1000,

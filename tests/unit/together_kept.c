@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
-#include "config.h"
 #include "late.h"
+#include "process/config.h"
 #include "scratch.h"
 
 enum kept {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "ahead.h"
-#include "config.h"
+#include "process/config.h"
 #include "scratch.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "signals.h"
+#include "process/signals.h"
 
 #include <signal.h>
 #include <stddef.h>

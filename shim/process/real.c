@@ -13,7 +13,7 @@
  *
  * dlsym serves as the second way, for a loaded object without a GNU hash table.
  */
-#include "real.h"
+#include "process/real.h"
 
 #include <dlfcn.h>
 #include <elf.h>

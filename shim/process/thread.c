@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "thread.h"
+#include "process/thread.h"
 
 #include <pthread.h>
 

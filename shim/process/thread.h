@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "signals.h"
+#include "process/signals.h"
 
 struct ring;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "descriptors.h"
+#include "process/descriptors.h"
 
 #include <fcntl.h>
 #include <string.h>

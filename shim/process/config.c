@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config.h"
+#include "process/config.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "watching.h"
+#include "process/watching.h"
 
 #include <string.h>
 
 #include "base/path.h"
-#include "descriptors.h"
+#include "process/descriptors.h"
 
 static enum { UNKNOWN, NOT, WATCHING } state;
 

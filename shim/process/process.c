@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "process.h"
+#include "process/process.h"
 
 #include <stdint.h>
 #include <sys/mman.h>

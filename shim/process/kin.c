@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "kin.h"
+#include "process/kin.h"
 
-#include "real.h"
+#include "process/real.h"
 #include "table/opcodes.h"
 
 /* A bit for each kin; and that it has been looked. */
