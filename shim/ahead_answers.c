@@ -9,9 +9,9 @@
 #include "pace.h"
 #include "process/config.h"
 #include "process/signals.h"
+#include "report/stats.h"
+#include "report/trace.h"
 #include "ring.h"
-#include "stats.h"
-#include "trace.h"
 
 enum {
 	AWAIT_SLICE_MS = 20,

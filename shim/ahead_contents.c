@@ -17,9 +17,9 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "process/watching.h"
+#include "report/stats.h"
+#include "report/trace.h"
 #include "ring.h"
-#include "stats.h"
-#include "trace.h"
 
 enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */

@@ -19,8 +19,8 @@
 #include "process/real.h"
 #include "process/signals.h"
 #include "process/thread.h"
+#include "report/stats.h"
 #include "ring.h"
-#include "stats.h"
 
 #define AHEAD_MAGIC UINT64_C(0x7573686164686561)
 

@@ -16,9 +16,9 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "flight.h"
-#include "late.h"
-#include "stats.h"
-#include "trace.h"
+#include "report/late.h"
+#include "report/stats.h"
+#include "report/trace.h"
 
 enum {
 	CHAIN_MOST = 64, /* commands of a chain; */

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/sys.h"
-#include "late.h"
+#include "report/late.h"
 
 /* A mode is set through /proc: fchmodat2 came with Linux 6.6. */
 static bool link_leads(const struct dir *dir)

@@ -7,7 +7,7 @@
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
-#include "stats.h"
+#include "report/stats.h"
 #include "thread_ring.h"
 
 enum {

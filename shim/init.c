@@ -10,7 +10,7 @@
  *   shim/over/ (C files)    argument lists to struct call (table/call.h)
  *   shim/ahead*.c           modes auto and strict: questions asked before the program does
  *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
- *   shim/late.c             what failed after that: the line
+ *   shim/report/late.c             what failed after that: the line
  *   shim/leave.c            every way out of the process, and its exit status
  *   shim/table/fence.c            what has to be done before which call
  *   shim/sweep.c listing.c  directories it walks, and its directory streams
@@ -34,9 +34,9 @@
  *   shim/process/process.c          whose memory this is, and whether we may act in it
  *   shim/process/real.c             the next definition of every symbol
  *   shim/process/kin.c              whether it is libc's
- *   shim/stats.c            counters and the record of USHIM_STATS
- *   shim/trace.c            events and the file of USHIM_TRACE
- *   shim/base/text.c file.c      text put together, and the file it is appended to
+ *   shim/report/stats.c            counters and the record of USHIM_STATS
+ *   shim/report/trace.c            events and the file of USHIM_TRACE
+ *   shim/base/text.c report/file.c      text put together, and the file it is appended to
  *   shim/process/config.c           the environment
  *   shim/base/diag.c             lines on stderr
  *   shim/base/sys.h              system calls of our own
@@ -52,10 +52,10 @@
 #include "process/process.h"
 #include "process/real.h"
 #include "process/thread.h"
-#include "stats.h"
+#include "report/stats.h"
+#include "report/trace.h"
 #include "thread_ring.h"
 #include "together.h"
-#include "trace.h"
 #include "watch.h"
 
 extern const char *gnu_get_libc_version(void) __attribute__((weak));

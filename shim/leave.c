@@ -7,10 +7,10 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
-#include "late.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "process/thread.h"
+#include "report/late.h"
 #include "watch.h"
 
 extern int on_exit(void (*handler)(int status, void *argument), void *argument)

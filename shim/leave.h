@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * leave: the ways out of a process. At each of them everything acknowledged is settled first;
- * then, if something failed late (late.h), an exit status of 0 becomes 1 (C6).
+ * then, if something failed late (report/late.h), an exit status of 0 becomes 1 (C6).
  *
  * What a program executes instead of itself does not know of that: its status is its own.
  */

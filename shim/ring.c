@@ -9,7 +9,7 @@
 #include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"
-#include "stats.h"
+#include "report/stats.h"
 
 #define RING_MAGIC UINT64_C(0x756368696d72696e)
 

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "stats.h"
+#include "report/stats.h"
 
 enum {
 	SLOTS_MOST = 64,

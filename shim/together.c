@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/filter.h"
 #include "flight.h"
-#include "late.h"
 #include "leave.h"
 #include "names.h"
 #include "pace.h"
@@ -15,6 +14,7 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "process/thread.h"
+#include "report/late.h"
 #include "ring.h"
 #include "watch.h"
 

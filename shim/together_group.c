@@ -19,9 +19,9 @@
 #include "flight.h"
 #include "process/config.h"
 #include "process/watching.h"
+#include "report/stats.h"
+#include "report/trace.h"
 #include "ring.h"
-#include "stats.h"
-#include "trace.h"
 #include "watch.h"
 
 enum step {

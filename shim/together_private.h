@@ -92,7 +92,7 @@ struct together *together_root(void);
 
 /* ---- together_stored.c ---- */
 
-/* Failures nobody came for are told now (late.h). */
+/* Failures nobody came for are told now (report/late.h). */
 void stored_tell_all(struct together *together);
 
 /* Descriptors are about to be another process's too, to which the kernel will not tell them. */

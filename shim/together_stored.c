@@ -14,9 +14,9 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "late.h"
 #include "process/config.h"
-#include "stats.h"
+#include "report/late.h"
+#include "report/stats.h"
 
 enum {
 	MS = 1000 * 1000,

@@ -22,11 +22,11 @@
 #include "process/signals.h"
 #include "process/thread.h"
 #include "process/watching.h"
+#include "report/stats.h"
+#include "report/trace.h"
 #include "ring.h"
-#include "stats.h"
 #include "thread_ring.h"
 #include "together.h"
-#include "trace.h"
 
 /* What an operation without an opcode means here. */
 enum effect {

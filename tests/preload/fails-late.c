@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "late.h"
 #include "leave.h"
 #include "process/process.h"
+#include "report/late.h"
 
 static void fail(void)
 {

@@ -11,8 +11,8 @@
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
+#include "report/stats.h"
 #include "ring.h"
-#include "stats.h"
 #include "thread_ring.h"
 
 /* True when the last call in this thread was answered by the shim. */

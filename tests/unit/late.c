@@ -2,15 +2,15 @@
  *
  * late: the line on stderr, where it is not written, and who remembers.
  */
-#include "late.h"
+#include "report/late.h"
 
 #include <errno.h>
 #include <sys/resource.h>
 
 #include "base/sys.h"
 #include "process/config.h"
+#include "report/stats.h"
 #include "scratch.h"
-#include "stats.h"
 
 static int told; /* the end to read of what descriptor 2 was when late_begin was called */
 static int kept; /* the test's own stderr, for notes */

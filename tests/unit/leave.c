@@ -11,10 +11,10 @@
 #include <sys/syscall.h>
 
 #include "base/filter.h"
-#include "late.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
+#include "report/late.h"
 #include "scratch.h"
 
 static int settled;

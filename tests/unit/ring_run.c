@@ -12,10 +12,10 @@
 #include "process/config.h"
 #include "process/signals.h"
 #include "process/thread.h"
+#include "report/stats.h"
 #include "ring_private.h"
 #include "rings.h"
 #include "scratch.h"
-#include "stats.h"
 #include "thread_ring.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

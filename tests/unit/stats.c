@@ -2,7 +2,7 @@
  *
  * stats: the record, and the moments at which it is written.
  */
-#include "stats.h"
+#include "report/stats.h"
 
 #include <ctype.h>
 #include <errno.h>

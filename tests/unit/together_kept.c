@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
-#include "late.h"
 #include "process/config.h"
+#include "report/late.h"
 #include "scratch.h"
 
 enum kept {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "file.h"
+#include "report/file.h"
 
 #include <fcntl.h>
 #include <string.h>

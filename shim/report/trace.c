@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace.h"
+#include "report/trace.h"
 
 #include "base/filter.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "file.h"
 #include "process/config.h"
 #include "process/process.h"
+#include "report/file.h"
 
 enum {
 	EVENTS = 4096,

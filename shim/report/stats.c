@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "stats.h"
+#include "report/stats.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -7,9 +7,9 @@
 #include "base/filter.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "file.h"
 #include "process/config.h"
 #include "process/process.h"
+#include "report/file.h"
 
 /* Of 64-bit counters alone: counters_take. */
 struct counters {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "late.h"
+#include "report/late.h"
 
 #include <fcntl.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "process/process.h"
-#include "stats.h"
+#include "report/stats.h"
 
 /* glibc 2.32; English whatever the locale, as the rest of the line. */
 extern const char *strerrordesc_np(int err) __attribute__((weak));
