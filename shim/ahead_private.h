@@ -11,9 +11,9 @@
 
 #include "ahead.h"
 #include "ahead_kind.h"
+#include "backend/flight.h"
 #include "base/clock.h"
 #include "base/path.h"
-#include "flight.h"
 #include "governor.h"
 #include "passage.h"
 #include "sweep.h"

@@ -5,9 +5,9 @@
 #include <linux/capability.h>
 
 #include "ahead.h"
+#include "backend/flight.h"
 #include "base/sys.h"
 #include "engine.h"
-#include "flight.h"
 #include "leave.h"
 #include "over/over.h"
 #include "pace.h"

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "ahead.h"
+#include "backend/flight.h"
 #include "base/directory.h"
 #include "base/sys.h"
-#include "flight.h"
 #include "process/process.h"
 #include "process/watching.h"
 

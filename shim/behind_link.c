@@ -11,9 +11,9 @@
 #include <sys/vfs.h>
 
 #include "ahead.h"
+#include "backend/flight.h"
 #include "base/clock.h"
 #include "base/sys.h"
-#include "flight.h"
 
 enum {
 	LINKS_MOST = 100,         /* far below every file system's limit (EMLINK) */

@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 
+#include "backend/flight.h"
 #include "base/clock.h"
-#include "flight.h"
 
 enum {
 	CHAIN_LEAST = 2,

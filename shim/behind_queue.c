@@ -13,9 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "backend/flight.h"
 #include "base/clock.h"
 #include "base/sys.h"
-#include "flight.h"
 #include "report/late.h"
 #include "report/stats.h"
 #include "report/trace.h"

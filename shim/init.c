@@ -24,7 +24,7 @@
  *   shim/names.c            descriptors and file systems this process knows
  *   shim/passage.c base/path.c   a call on its way through them; what its paths are
  *   shim/filestream.c       what a call of stdio's reads from
- *   shim/flight.c           what is in flight on the ring of auto and strict, and whose it is
+ *   shim/backend/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/crew.c             a thread for calls that the ring has no operation for
  *   shim/table/repeat.c           what failed on the ring and may be made plainly

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
+#include "backend/flight.h"
 #include "base/clock.h"
 #include "base/filter.h"
-#include "flight.h"
 #include "leave.h"
 #include "names.h"
 #include "pace.h"

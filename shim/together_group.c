@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "backend/flight.h"
 #include "base/clock.h"
 #include "base/sys.h"
-#include "flight.h"
 #include "process/config.h"
 #include "process/watching.h"
 #include "report/stats.h"

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
+#include "backend/flight.h"
 #include "base/sys.h"
-#include "flight.h"
 
 static struct inodes shared;
 

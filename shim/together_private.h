@@ -7,8 +7,8 @@
 
 #include <sys/stat.h>
 
+#include "backend/flight.h"
 #include "base/path.h"
-#include "flight.h"
 #include "sweep.h"
 #include "together.h"
 #include "together_pay.h"

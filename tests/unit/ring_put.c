@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-#include "flight.h"
+#include "backend/flight.h"
 #include "ring_private.h"
 #include "rings.h"
 #include "scratch.h"

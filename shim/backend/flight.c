@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "flight.h"
+#include "backend/flight.h"
 
 #include <errno.h>
 #include <stddef.h>
