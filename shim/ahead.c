@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead_private.h"
 
+#include "backend/ring/ring.h"
 #include "base/path.h"
 #include "filestream.h"
 #include "process/process.h"
 #include "process/thread.h"
-#include "ring.h"
 
 /* From here on somebody else acts in this address space. */
 static bool begins_thread(enum op op)

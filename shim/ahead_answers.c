@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "backend/ring/ring.h"
 #include "base/sys.h"
 #include "pace.h"
 #include "process/config.h"
 #include "process/signals.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "ring.h"
 
 enum {
 	AWAIT_SLICE_MS = 20,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "backend/ring/ring.h"
 #include "names.h"
 #include "pace.h"
 #include "process/config.h"
@@ -19,7 +20,6 @@
 #include "process/watching.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "ring.h"
 
 enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */

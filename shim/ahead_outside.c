@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "backend/ring/ring.h"
 #include "filestream.h"
 #include "names.h"
 #include "over/over.h"
@@ -20,7 +21,6 @@
 #include "process/signals.h"
 #include "process/thread.h"
 #include "report/stats.h"
-#include "ring.h"
 
 #define AHEAD_MAGIC UINT64_C(0x7573686164686561)
 

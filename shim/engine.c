@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "ahead.h"
+#include "backend/ring/of_thread.h"
+#include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/filter.h"
 #include "base/sys.h"
@@ -22,10 +24,8 @@
 #include "report/late.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "ring.h"
 #include "table/call.h"
 #include "table/repeat.h"
-#include "thread_ring.h"
 #include "together.h"
 #include "watch.h"
 #include "yield.h"

@@ -29,7 +29,7 @@
  *   shim/crew.c             a thread for calls that the ring has no operation for
  *   shim/table/repeat.c           what failed on the ring and may be made plainly
  *   shim/process/signals.c          handlers kept out of the ring's critical moments
- *   shim/process/thread.c           what every thread carries; thread_ring.c: its ring
+ *   shim/process/thread.c           what every thread carries; backend/ring/of_thread.c: its ring
  *   shim/base/filter.c           whether any system call of ours may be made
  *   shim/process/process.c          whose memory this is, and whether we may act in it
  *   shim/process/real.c             the next definition of every symbol
@@ -44,6 +44,7 @@
  *   shim/table/table.c            ops.def as C
  */
 #include "ahead.h"
+#include "backend/ring/of_thread.h"
 #include "base/filter.h"
 #include "behind.h"
 #include "engine.h"
@@ -54,7 +55,6 @@
 #include "process/thread.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "thread_ring.h"
 #include "together.h"
 #include "watch.h"
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "backend/flight.h"
+#include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/filter.h"
 #include "leave.h"
@@ -15,7 +16,6 @@
 #include "process/signals.h"
 #include "process/thread.h"
 #include "report/late.h"
-#include "ring.h"
 #include "watch.h"
 
 #define TOGETHER_MAGIC UINT64_C(0x746f676574686572)

@@ -15,13 +15,13 @@
 #include <fcntl.h>
 
 #include "backend/flight.h"
+#include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/sys.h"
 #include "process/config.h"
 #include "process/watching.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "ring.h"
 #include "watch.h"
 
 enum step {

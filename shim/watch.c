@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "backend/ring/of_thread.h"
+#include "backend/ring/ring.h"
 #include "base/filter.h"
 #include "base/sys.h"
 #include "leave.h"
@@ -24,8 +26,6 @@
 #include "process/watching.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "ring.h"
-#include "thread_ring.h"
 #include "together.h"
 
 /* What an operation without an opcode means here. */

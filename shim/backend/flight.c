@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "backend/ring/of_thread.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
 #include "report/stats.h"
-#include "thread_ring.h"
 
 enum {
 	KIND_SHIFT = 56,

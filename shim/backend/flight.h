@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ring.h"
+#include "backend/ring/ring.h"
 
 enum flight {
 	FLIGHT_ANSWER,   /* questions asked ahead */

@@ -12,11 +12,11 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "backend/ring/ring.h"
 #include "base/filter.h"
 #include "enter.h"
 #include "names.h"
 #include "process/signals.h"
-#include "ring.h"
 #include "scratch.h"
 #include "watch.h"
 

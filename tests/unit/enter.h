@@ -6,14 +6,14 @@
 #ifndef ENTER_H
 #define ENTER_H
 
+#include "backend/ring/of_thread.h"
+#include "backend/ring/ring.h"
 #include "check.h"
 #include "engine.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
 #include "report/stats.h"
-#include "ring.h"
-#include "thread_ring.h"
 
 /* True when the last call in this thread was answered by the shim. */
 static __thread int entered_shim;

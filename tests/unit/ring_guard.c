@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "ring_private.h"
+#include "backend/ring/private.h"
 #include "rings.h"
 #include "scratch.h"
 

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 
 #include "backend/flight.h"
-#include "ring_private.h"
+#include "backend/ring/private.h"
 #include "rings.h"
 #include "scratch.h"
 

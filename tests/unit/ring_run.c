@@ -9,14 +9,14 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "backend/ring/of_thread.h"
+#include "backend/ring/private.h"
 #include "process/config.h"
 #include "process/signals.h"
 #include "process/thread.h"
 #include "report/stats.h"
-#include "ring_private.h"
 #include "rings.h"
 #include "scratch.h"
-#include "thread_ring.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BORROWS 0 /* their vfork is a fork, and a clone on our memory their ruin */

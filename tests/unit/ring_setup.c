@@ -8,13 +8,13 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "backend/ring/of_thread.h"
+#include "backend/ring/private.h"
 #include "base/filter.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
-#include "ring_private.h"
 #include "scratch.h"
-#include "thread_ring.h"
 
 enum {
 	HIDDEN_ABOVE = 900, /* with the usual limit of 1024 descriptors, a kept one is above */

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
+#include "backend/ring/ring.h"
 #include "check.h"
-#include "ring.h"
 
 static inline struct ring *ring_needed(unsigned entries)
 {

@@ -4,7 +4,7 @@
  * asked (USHIM_SECCOMP=ask). The ring would get around it, so an opcode is used only if every system
  * call that does the same is let through to the kernel's own refusal: of no path, of no descriptor.
  */
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 #include <errno.h>
 

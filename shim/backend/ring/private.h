@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_private: what the files of the ring module share: ring_setup.c makes one, ring_prep.c turns
- * calls into entries, ring.c runs one and waits, ring_batch.c has many in flight, ring_guard.c ends
- * their chains, ring_put.c waits for the end of files, ring_worker.c finds out whether there is
- * anybody to run them, ring_asked.c asks a seccomp filter what it allows.
+ * ring_private: what the files of the ring module share: setup.c makes one, prep.c turns
+ * calls into entries, ring.c runs one and waits, batch.c has many in flight, guard.c ends
+ * their chains, put.c waits for the end of files, worker.c finds out whether there is
+ * anybody to run them, asked.c asks a seccomp filter what it allows.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ring.h"
+#include "backend/ring/ring.h"
 
 /* Kernel ABI that the headers of liburing 2.3 do not name yet. */
 #ifndef IORING_SETUP_NO_MMAP
@@ -54,7 +54,7 @@ int ring_sys_setup(unsigned entries, struct io_uring_params *params);
 /* Which opcodes the kernel behind RING knows, as bits. */
 uint64_t ring_probe(const struct ring *ring);
 
-/* Opcodes that would do what a filter refuses (ring_asked.c), as bits. */
+/* Opcodes that would do what a filter refuses (asked.c), as bits. */
 uint64_t ring_refused_by_filter(void);
 
 /* io_uring_register(2) by whichever handle RING has. */
@@ -68,7 +68,7 @@ int ring_slots_make(struct ring *ring, unsigned slots);
 int ring_enter(struct ring *ring, unsigned submit, unsigned least,
 	       const struct __kernel_timespec *slice);
 
-/* ---- ring_worker.c ---- */
+/* ---- worker.c ---- */
 
 /* Asks for RING's first worker. 0 or a negative errno. */
 int ring_worker_ask(struct ring *ring);

@@ -10,7 +10,7 @@
  * and a short read breaks its chain (io_uring/rw.c; all as of Linux 6.18). It takes a microsecond and
  * asks no file system.
  */
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

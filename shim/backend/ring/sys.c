@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "backend/ring/private.h"
 #include "base/sys.h"
-#include "ring_private.h"
 
 int ring_sys_setup(unsigned entries, struct io_uring_params *params)
 {

@@ -17,7 +17,7 @@
  * the same way behind them tells when its part of the list is begun, and a second one, sent when that is
  * seen, that it is done. The file is the end of a pipe: the other end sees it go.
  */
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * ring_batch: many entries in flight at once, for what is asked ahead of the program.
  */
 
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 #include <errno.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "thread_ring.h"
+#include "backend/ring/of_thread.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 
+#include "backend/ring/ring.h"
 #include "process/config.h"
 #include "process/thread.h"
-#include "ring.h"
 
 #define WORKER_PATIENCE_NS UINT64_C(1000000000)
 

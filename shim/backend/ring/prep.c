@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 _Static_assert((int)OPCODE_NOP == (int)IORING_OP_NOP, "opcodes.h");
 _Static_assert((int)OPCODE_READV == (int)IORING_OP_READV, "opcodes.h");

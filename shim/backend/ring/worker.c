@@ -7,7 +7,7 @@
  * before anything depends on it: by an entry that does nothing, and is to do it in a worker. Who is idle
  * last stays, so after this one there is always one.
  */
-#include "ring_private.h"
+#include "backend/ring/private.h"
 
 #include <errno.h>
 
