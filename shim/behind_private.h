@@ -9,9 +9,9 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "backend/crew/crew.h"
 #include "base/path.h"
 #include "behind.h"
-#include "crew.h"
 #include "governor.h"
 #include "spelling.h"
 #include "sweep.h"

@@ -26,7 +26,7 @@
  *   shim/filestream.c       what a call of stdio's reads from
  *   shim/backend/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
- *   shim/crew.c             a thread for calls that the ring has no operation for
+ *   shim/backend/crew/crew.c             a thread for calls that the ring has no operation for
  *   shim/table/repeat.c           what failed on the ring and may be made plainly
  *   shim/process/signals.c          handlers kept out of the ring's critical moments
  *   shim/process/thread.c           what every thread carries; backend/ring/of_thread.c: its ring

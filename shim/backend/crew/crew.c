@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "crew.h"
+#include "backend/crew/crew.h"
 
 #include <linux/futex.h>
 #include <sched.h>
