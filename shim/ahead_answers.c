@@ -7,11 +7,11 @@
 
 #include "backend/ring/ring.h"
 #include "base/sys.h"
-#include "pace.h"
 #include "process/config.h"
 #include "process/signals.h"
 #include "report/stats.h"
 #include "report/trace.h"
+#include "walk/pace.h"
 
 enum {
 	AWAIT_SLICE_MS = 20,
@@ -19,7 +19,7 @@ enum {
 	RELEASE_MOST_MS = 100,
 	WINDOW_WALKING = 8, /* questions ahead of whoever takes longer for each than it takes, */
 	WINDOW_SLOW = 2,    /* and of whoever takes a quarter of a second */
-	HAND_OVER_NS = 10 * 1000, /* between two questions, as of pace.h */
+	HAND_OVER_NS = 10 * 1000, /* between two questions, as of walk/pace.h */
 	STEPPED_SHARE = 32, /* of what questions wait for: the most that stepping aside may take */
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
 };

@@ -13,13 +13,13 @@
 
 #include "backend/ring/ring.h"
 #include "names.h"
-#include "pace.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "process/watching.h"
 #include "report/stats.h"
 #include "report/trace.h"
+#include "walk/pace.h"
 
 enum {
 	FETCH_WINDOW = 16,      /* files ahead of the program, at most */
@@ -31,7 +31,7 @@ enum {
 	/* Where a lookup takes less on the average of late, or half of what a file takes, it is made by
 	 * hand; one that takes long counts two and a half times that: two in a row, or every other one,
 	 * are too many, one in ten is not. */
-	LOOKUP_SHORT_NS = 80 * 1000, /* as of pace.h */
+	LOOKUP_SHORT_NS = 80 * 1000, /* as of walk/pace.h */
 	LOOKUP_WEIGHT = 4,      /* a new one counts one fourth */
 	TOKEN_SHIFT = 2,        /* of the slot; below it is enum flight_part */
 	TOKEN_PARTS = (1 << TOKEN_SHIFT) - 1,

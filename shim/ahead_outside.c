@@ -13,7 +13,6 @@
 #include "filestream.h"
 #include "names.h"
 #include "over/over.h"
-#include "pace.h"
 #include "process/config.h"
 #include "process/kin.h"
 #include "process/process.h"
@@ -21,6 +20,7 @@
 #include "process/signals.h"
 #include "process/thread.h"
 #include "report/stats.h"
+#include "walk/pace.h"
 
 #define AHEAD_MAGIC UINT64_C(0x7573686164686561)
 
@@ -353,7 +353,7 @@ void directory_opened(void)
 		directories_told();
 }
 
-/* After one slow question, the kind of file system may say enough (governor.h). */
+/* After one slow question, the kind of file system may say enough (walk/governor.h). */
 static void outside_directory(int fd)
 {
 	directory_opened();

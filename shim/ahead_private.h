@@ -14,10 +14,10 @@
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/path.h"
-#include "governor.h"
 #include "passage.h"
-#include "sweep.h"
 #include "table/call.h"
+#include "walk/governor.h"
+#include "walk/sweep.h"
 
 enum {
 	AHEAD_ANSWERS = 256, /* slots: in flight, or waiting for the program */

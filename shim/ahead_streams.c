@@ -9,10 +9,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "listing.h"
 #include "process/config.h"
 #include "process/real.h"
 #include "process/thread.h"
+#include "walk/listing.h"
 
 static void stream_name(void *context, const struct directory_entry *entry)
 {

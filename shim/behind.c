@@ -10,12 +10,12 @@
 #include "engine.h"
 #include "leave.h"
 #include "over/over.h"
-#include "pace.h"
 #include "process/config.h"
 #include "process/kin.h"
 #include "process/process.h"
 #include "process/thread.h"
 #include "table/fence.h"
+#include "walk/pace.h"
 
 #define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
 

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "filestream.h"
-#include "listing.h"
 #include "over/over.h"
 #include "process/descriptors.h"
 #include "process/real.h"
 #include "table/fence.h"
+#include "walk/listing.h"
 
 static bool descriptor_is(int fd, mode_t kind)
 {

@@ -12,9 +12,9 @@
 #include "backend/crew/crew.h"
 #include "base/path.h"
 #include "behind.h"
-#include "governor.h"
 #include "spelling.h"
-#include "sweep.h"
+#include "walk/governor.h"
+#include "walk/sweep.h"
 
 struct ring;
 
@@ -27,7 +27,7 @@ enum {
 	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
 	BEHIND_MOUNTS = 8,      /* mounts known at once */
-	COMMAND_SLOW_NS = 200 * 1000, /* as of pace.h: one that waited, on storage that does */
+	COMMAND_SLOW_NS = 200 * 1000, /* as of walk/pace.h: one that waited, on storage that does */
 };
 
 /* What may be acknowledged in a directory. */

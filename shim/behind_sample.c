@@ -11,10 +11,10 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "names.h"
-#include "pace.h"
+#include "walk/pace.h"
 
 enum {
-	SLOW_LOCAL_NS = 500 * 1000, /* as of pace.h: a mkdir of ext4 works so long, seeking room */
+	SLOW_LOCAL_NS = 500 * 1000, /* as of walk/pace.h: a mkdir of ext4 works so long, seeking room */
 };
 
 /* The last command took long: did it wait? In ordinary memory, as what the governor learned. */

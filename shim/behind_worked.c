@@ -7,10 +7,10 @@
 #include "behind_private.h"
 
 #include "base/clock.h"
-#include "pace.h"
+#include "walk/pace.h"
 
 enum {
-	WORK_NS = 50 * 1000, /* of the processor, as of pace.h: rm(1) takes a few µs there */
+	WORK_NS = 50 * 1000, /* of the processor, as of walk/pace.h: rm(1) takes a few µs there */
 	LOOKED_AT = 0xf,     /* the last four removals: */
 	WORKED = 3,          /* after so many of them it was work */
 };

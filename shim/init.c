@@ -13,10 +13,10 @@
  *   shim/report/late.c             what failed after that: the line
  *   shim/leave.c            every way out of the process, and its exit status
  *   shim/table/fence.c            what has to be done before which call
- *   shim/sweep.c listing.c  directories it walks, and its directory streams
+ *   shim/walk/sweep.c walk/listing.c  directories it walks, and its directory streams
  *   shim/base/directory.c        directories listed by our own means
- *   shim/governor.c         whether that pays
- *   shim/pace.c             how fast this machine is, so that waiting is told from work
+ *   shim/walk/governor.c         whether that pays
+ *   shim/walk/pace.c             how fast this machine is, so that waiting is told from work
  *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/spelling.c         what a name's letters say of who could hold it

@@ -9,13 +9,13 @@
 #include "base/filter.h"
 #include "leave.h"
 #include "names.h"
-#include "pace.h"
 #include "process/config.h"
 #include "process/kin.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "process/thread.h"
 #include "report/late.h"
+#include "walk/pace.h"
 #include "watch.h"
 
 #define TOGETHER_MAGIC UINT64_C(0x746f676574686572)

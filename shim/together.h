@@ -13,7 +13,7 @@
  *   together_maps.c     files that may be written through memory
  *   together_locks.c    files that are locked, or leased
  *   together_grace.c    what spares a look at the locks its wait
- *   together_pay.c      whether it pays
+ *   walk/pay.c      whether it pays
  *
  * A completion stands for the program's own fsync only if nothing can have been written to the
  * file since that fsync was started (DESIGN C7). So nothing is in flight while the program

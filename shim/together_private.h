@@ -9,9 +9,9 @@
 
 #include "backend/flight.h"
 #include "base/path.h"
-#include "sweep.h"
 #include "together.h"
-#include "together_pay.h"
+#include "walk/pay.h"
+#include "walk/sweep.h"
 
 enum {
 	GROUP_MOST = 64, /* files started together */

@@ -7,7 +7,7 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "sweep.h"
+#include "walk/sweep.h"
 
 enum {
 	NAMES_MOST = 400,

@@ -2,7 +2,7 @@
  *
  * governor: when it goes in and out, driven by costs as storages have them.
  */
-#include "governor.h"
+#include "walk/governor.h"
 
 #include "check.h"
 

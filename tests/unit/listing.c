@@ -4,7 +4,7 @@
  * program's memory (yield) are what its own call would have put there.
  */
 #include "ahead.h"
-#include "listing.h"
+#include "walk/listing.h"
 
 #include <errno.h>
 #include <pthread.h>

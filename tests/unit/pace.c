@@ -2,7 +2,7 @@
  *
  * pace: times grow with the machine's own, and are measured only where that can matter.
  */
-#include "pace.h"
+#include "walk/pace.h"
 
 #include <time.h>
 

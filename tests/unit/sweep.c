@@ -2,7 +2,7 @@
  *
  * sweep: names, their orders, and whether a program follows one.
  */
-#include "sweep.h"
+#include "walk/sweep.h"
 
 #include <dirent.h>
 

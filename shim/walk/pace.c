@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pace.h"
+#include "walk/pace.h"
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "governor.h"
+#include "walk/governor.h"
 
 enum {
 	COST_WEIGHT = 4,    /* a new cost counts one fourth */

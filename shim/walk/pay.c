@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "together_pay.h"
+#include "walk/pay.h"
 
 enum {
 	COST_WEIGHT = 4, /* a new cost counts one fourth, */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "listing.h"
+#include "walk/listing.h"
 
 #include <stddef.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sweep.h"
+#include "walk/sweep.h"
 
 #include <string.h>
 #include <sys/mman.h>
