@@ -3,7 +3,7 @@
 
 #include "backend/ring/ring.h"
 #include "base/path.h"
-#include "filestream.h"
+#include "call/filestream.h"
 #include "process/process.h"
 #include "process/thread.h"
 

@@ -23,7 +23,7 @@
 #include <stdbool.h>
 
 #include "base/path.h"
-#include "passage.h"
+#include "call/passage.h"
 
 /* ARGV is the program's own, and stays where it is. */
 void ahead_begin(int argc, char **argv);

@@ -12,7 +12,7 @@
 #include <fcntl.h>
 
 #include "backend/ring/ring.h"
-#include "names.h"
+#include "call/names.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"

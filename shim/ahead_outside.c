@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "backend/ring/ring.h"
-#include "filestream.h"
-#include "names.h"
+#include "call/filestream.h"
+#include "call/names.h"
 #include "over/over.h"
 #include "process/config.h"
 #include "process/kin.h"

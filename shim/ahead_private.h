@@ -14,7 +14,7 @@
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/path.h"
-#include "passage.h"
+#include "call/passage.h"
 #include "table/call.h"
 #include "walk/governor.h"
 #include "walk/sweep.h"

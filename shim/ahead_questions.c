@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "call/yield.h"
 #include "over/over.h"
 #include "process/config.h"
-#include "yield.h"
 
 enum {
 	WINDOW_LEAST = 2,

@@ -24,7 +24,7 @@
 
 #include <stdbool.h>
 
-#include "passage.h"
+#include "call/passage.h"
 
 void behind_begin(void);
 

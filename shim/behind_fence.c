@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "filestream.h"
+#include "call/filestream.h"
 #include "over/over.h"
 #include "process/descriptors.h"
 #include "process/real.h"

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "names.h"
+#include "call/names.h"
 #include "walk/pace.h"
 
 enum {

@@ -13,8 +13,9 @@
 #include "base/filter.h"
 #include "base/sys.h"
 #include "behind.h"
-#include "leave.h"
-#include "names.h"
+#include "call/leave.h"
+#include "call/names.h"
+#include "call/yield.h"
 #include "over/over.h"
 #include "process/config.h"
 #include "process/kin.h"
@@ -28,7 +29,6 @@
 #include "table/repeat.h"
 #include "together.h"
 #include "watch.h"
-#include "yield.h"
 
 /* What other libraries' constructors may do before ours has run, and must not be missed. */
 uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden"))) = {

@@ -11,7 +11,7 @@
  *   shim/ahead*.c           modes auto and strict: questions asked before the program does
  *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
  *   shim/report/late.c             what failed after that: the line
- *   shim/leave.c            every way out of the process, and its exit status
+ *   shim/call/leave.c            every way out of the process, and its exit status
  *   shim/table/fence.c            what has to be done before which call
  *   shim/walk/sweep.c walk/listing.c  directories it walks, and its directory streams
  *   shim/base/directory.c        directories listed by our own means
@@ -21,9 +21,9 @@
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/spelling.c         what a name's letters say of who could hold it
  *   shim/process/watching.c         whether this process watches files
- *   shim/names.c            descriptors and file systems this process knows
- *   shim/passage.c base/path.c   a call on its way through them; what its paths are
- *   shim/filestream.c       what a call of stdio's reads from
+ *   shim/call/names.c            descriptors and file systems this process knows
+ *   shim/call/passage.c base/path.c   a call on its way through them; what its paths are
+ *   shim/call/filestream.c       what a call of stdio's reads from
  *   shim/backend/flight.c           what is in flight on the ring of auto and strict, and whose it is
  *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
  *   shim/backend/crew/crew.c             a thread for calls that the ring has no operation for
@@ -47,8 +47,8 @@
 #include "backend/ring/of_thread.h"
 #include "base/filter.h"
 #include "behind.h"
+#include "call/leave.h"
 #include "engine.h"
-#include "leave.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/real.h"

@@ -27,7 +27,7 @@
 
 #include <stdbool.h>
 
-#include "passage.h"
+#include "call/passage.h"
 
 void together_begin(void);
 

@@ -5,7 +5,7 @@
  * One line on stderr each, in the form
  *   ushim: linkat 'd/x': No space left on device (reported late)
  * and only if descriptor 2 is what it was when the program began: elsewhere nobody awaits such
- * a line. leave.h makes the exit status tell of it too.
+ * a line. call/leave.h makes the exit status tell of it too.
  */
 #ifndef USHIM_LATE_H
 #define USHIM_LATE_H

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "names.h"
+#include "call/names.h"
 #include "process/process.h"
 
 enum {

@@ -43,7 +43,7 @@ only '^(dlsym|dlvsym|dlopen)$' '/real\.o$' "dlsym is for shim/process/real.c"
 only '^__?io_uring_' '/ring[a-z_/]*\.o$' "liburing is for shim/ring*.c"
 only "$ENVIRON" '/config\.o$' "the environment is for shim/process/config.c"
 only "$STDIO" '^$' "no stdio"
-only '^stdin$' '/filestream\.o$' "stdin is for shim/filestream.c"
+only '^stdin$' '/filestream\.o$' "stdin is for shim/call/filestream.c"
 only "$HEAP" '^$' "no heap"
 
 # Exports are for shim/over: elsewhere every global symbol is hidden.

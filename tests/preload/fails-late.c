@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "leave.h"
+#include "call/leave.h"
 #include "process/process.h"
 #include "report/late.h"
 

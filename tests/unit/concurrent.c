@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "call/names.h"
 #include "enter.h"
-#include "names.h"
 #include "process/signals.h"
 #include "scratch.h"
 

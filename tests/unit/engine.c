@@ -14,8 +14,8 @@
 
 #include "backend/ring/ring.h"
 #include "base/filter.h"
+#include "call/names.h"
 #include "enter.h"
-#include "names.h"
 #include "process/signals.h"
 #include "scratch.h"
 #include "watch.h"

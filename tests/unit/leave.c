@@ -2,7 +2,7 @@
  *
  * leave: what happens just before a way out. The ways out themselves: tests/bats/once/leave.bats.
  */
-#include "leave.h"
+#include "call/leave.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include "call/yield.h"
 #include "scratch.h"
-#include "yield.h"
 
 enum { MANY = 20000 };
 

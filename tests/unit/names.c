@@ -2,7 +2,7 @@
  *
  * names: which descriptors and paths the ring may have.
  */
-#include "names.h"
+#include "call/names.h"
 
 #include <errno.h>
 #include <pty.h>

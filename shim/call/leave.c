@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "leave.h"
+#include "call/leave.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "filestream.h"
+#include "call/filestream.h"
 
 #include <string.h>
 #include <sys/stat.h>

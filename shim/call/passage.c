@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "passage.h"
+#include "call/passage.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "yield.h"
+#include "call/yield.h"
 
 #include <string.h>
 #include <sys/sysmacros.h>

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "passage.h"
+#include "call/passage.h"
 
 /* The stream PASSAGE reads from, positions, buffers or closes; null where it does none of these. */
 struct _IO_FILE *filestream_of(const struct passage *passage);
