@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "backend/flight.h"
 #include "base/sys.h"
 #include "call/leave.h"

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "over/over.h"
 
 enum {

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "backend/flight.h"
 #include "base/directory.h"
 #include "base/sys.h"

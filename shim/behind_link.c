@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/sys.h"

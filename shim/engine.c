@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "backend/ring/of_thread.h"
 #include "backend/ring/ring.h"
 #include "base/clock.h"

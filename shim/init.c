@@ -43,7 +43,7 @@
  *   shim/base/hash.h             names to numbers
  *   shim/table/table.c            ops.def as C
  */
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "backend/ring/of_thread.h"
 #include "base/filter.h"
 #include "behind.h"

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "base/text.h"
 #include "over/over.h"
 #include "process/process.h"

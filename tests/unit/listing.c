@@ -3,7 +3,7 @@
  * listing: streams read by the shim give what libc's would; and answers handed over into the
  * program's memory (yield) are what its own call would have put there.
  */
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "walk/listing.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-#include "ahead.h"
+#include "ahead/ahead.h"
 #include "process/config.h"
 #include "scratch.h"
 

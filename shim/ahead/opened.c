@@ -4,7 +4,7 @@
  * named: written (size, times), read (access time), stdout redirected into the very directory
  * that is being listed. Answers about such inodes are not used.
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include "process/descriptors.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include "backend/ring/ring.h"
 #include "base/path.h"

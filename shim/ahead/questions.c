@@ -2,7 +2,7 @@
  *
  * Questions of the stat family: recognised in the order of a sweep, asked ahead, answered.
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Files opened for reading one after another: when the order is seen and waiting is what they
- * cost, the next ones are read ahead (ahead_contents.c).
+ * cost, the next ones are read ahead (contents.c).
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Directory streams: the names of a listing become a sweep the moment the kernel has told
  * them, which is before the program has read the first.
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

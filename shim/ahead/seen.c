@@ -4,7 +4,7 @@
  * same inode, by another path, another call or another answer, is not served. Others may have changed
  * the file in between, and a size that shrinks or a time that goes back is more than an old answer.
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 void seen_note(struct ahead *ahead, uint64_t ino)
 {

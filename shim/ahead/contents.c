@@ -5,7 +5,7 @@
  * regular files, never further than their first 64 KiB (the kernel reads on by itself for who
  * reads on), without touching access times where the owner may ask for that.
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include <dirent.h>
 #include <errno.h>

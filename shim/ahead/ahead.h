@@ -2,16 +2,16 @@
  *
  * ahead: asks the questions the program is about to ask (modes auto and strict).
  *
- *   ahead.c           what each kind of call means here (ahead_kind.c: which kind it is)
- *   ahead_outside.c   while nothing is asked ahead; when to go in and out
- *   ahead_streams.c   directory streams, whose names become sweeps
- *   ahead_place.c     which sweep and entry a path or descriptor means
- *   ahead_questions.c questions of the stat family: recognised, asked ahead, answered
- *   ahead_answers.c   questions in flight, answers, and how long they are good for
- *   ahead_cached.c    what is answered from a cache is not asked ahead
- *   ahead_files.c     files opened and read one after another
- *   ahead_contents.c  small files read ahead, so that the kernel's cache is warm
- *   ahead_opened.c    inodes this process itself can change, whose answers are never used
+ *   ahead.c           what each kind of call means here (kind.c: which kind it is)
+ *   outside.c   while nothing is asked ahead; when to go in and out
+ *   streams.c   directory streams, whose names become sweeps
+ *   place.c     which sweep and entry a path or descriptor means
+ *   questions.c questions of the stat family: recognised, asked ahead, answered
+ *   answers.c   questions in flight, answers, and how long they are good for
+ *   cached.c    what is answered from a cache is not asked ahead
+ *   files.c     files opened and read one after another
+ *   contents.c  small files read ahead, so that the kernel's cache is warm
+ *   opened.c    inodes this process itself can change, whose answers are never used
  *
  * While it is out, only the calls that begin a directory or a file come here, and one call in
  * many is timed. Nothing is allocated, no ring exists, no system call is made. Processes with

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ahead_kind.h"
+#include "ahead/kind.h"
 
 enum kind kind_of(enum op op)
 {

@@ -9,8 +9,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "ahead.h"
-#include "ahead_kind.h"
+#include "ahead/ahead.h"
+#include "ahead/kind.h"
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/path.h"
@@ -130,7 +130,7 @@ struct ahead {
 	struct sweep sweeps[SWEEPS];
 };
 
-/* ---- ahead_outside.c: while nothing is asked ahead ---- */
+/* ---- outside.c: while nothing is asked ahead ---- */
 
 /* The root, or null while out. */
 struct ahead *ahead_root(void);
@@ -170,7 +170,7 @@ void directory_opened(void);
 /* Waits until nothing is in flight. */
 void interruptions_settle(struct ahead *ahead);
 
-/* ---- ahead_streams.c ---- */
+/* ---- streams.c ---- */
 
 /* True if the call was served from a stream of ours; in and outside. AHEAD may be null. */
 bool streams_before(struct ahead *ahead, const struct passage *passage);
@@ -184,7 +184,7 @@ void streams_take_back(struct ahead *ahead);
 /* opendir or fdopendir, made here. */
 bool streams_open(struct ahead *ahead, const struct passage *passage);
 
-/* ---- ahead_questions.c ---- */
+/* ---- questions.c ---- */
 
 /* A question of the stat family. True when answered or made here. */
 bool questions_ask(struct ahead *ahead, const struct passage *passage);
@@ -198,7 +198,7 @@ void questions_read_link(struct ahead *ahead, const struct passage *passage);
 /* A question in a directory nobody listed took NS: after a few, the shim lists it. */
 void questions_unlisted(struct ahead *ahead, struct place *place, uint64_t ns);
 
-/* ---- ahead_files.c ---- */
+/* ---- files.c ---- */
 
 /* An open for reading by path; made here. */
 bool files_open(struct ahead *ahead, const struct passage *passage);
@@ -209,7 +209,7 @@ bool files_read(struct ahead *ahead, const struct passage *passage);
 /* True if an open with FLAGS only reads. */
 bool files_flags_read(uint32_t flags);
 
-/* ---- ahead_place.c ---- */
+/* ---- place.c ---- */
 
 /* Reads CALL's path and finds its sweep and entry; false where there is nothing to know. */
 bool place_find(struct ahead *ahead, const struct call *call, struct place *place);
@@ -239,7 +239,7 @@ struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char
 const char *place_spell(struct ahead *ahead, const struct sweep *sweep, uint32_t entry, int *fd);
 void place_spelled_forget(struct ahead *ahead);
 
-/* ---- ahead_answers.c ---- */
+/* ---- answers.c ---- */
 
 /* Asks about the entries behind PLACE of SWEEP, as far as window, waste and room allow. */
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
@@ -275,7 +275,7 @@ void answer_arrived(uint64_t token, int result);
 /* Picks up what has arrived. */
 void answers_reap(struct ahead *ahead);
 
-/* ---- ahead_cached.c ---- */
+/* ---- cached.c ---- */
 
 /* Handing a question over took NS. */
 void cached_handed_over(struct ahead *ahead, uint64_t ns);
@@ -289,7 +289,7 @@ void cached_answer(struct ahead *ahead, const struct sweep *sweep, uint64_t ns);
 /* True if questions about SWEEP are answered from a cache, as far as is known. */
 bool cached_likely(const struct ahead *ahead, const struct sweep *sweep);
 
-/* ---- ahead_contents.c ---- */
+/* ---- contents.c ---- */
 
 /* False where the file system of FD, on DEVICE, waits by nature. Asked once for each device. */
 bool device_local(struct ahead *ahead, uint64_t device, int fd);
@@ -325,7 +325,7 @@ void contents_settle(struct ahead *ahead, unsigned most_ms);
 void contents_close(struct ahead *ahead, unsigned most_ms);
 #define CONTENTS_SETTLE_MS 2000
 
-/* ---- ahead_opened.c ---- */
+/* ---- opened.c ---- */
 
 /* FD was opened; *IDENTITY says as what. False if it is no file or directory. */
 bool opened_add(struct ahead *ahead, int fd, struct identity *identity);
@@ -334,7 +334,7 @@ bool opened_has(struct ahead *ahead, const struct identity *identity);
 /* Descriptors may have come from anywhere: look again before the next answer. */
 void opened_forget(struct ahead *ahead);
 
-/* ---- ahead_seen.c ---- */
+/* ---- seen.c ---- */
 
 /* The program sees INO as it is now, or was told an answer about it. */
 void seen_note(struct ahead *ahead, uint64_t ino);

@@ -4,7 +4,7 @@
  * pays, so it is little: after a directory was opened one question is timed, and one opening
  * of a file with its first read. The clock is read without a system call (vDSO).
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -9,7 +9,7 @@
  * Only where storage waits by nature. A local disk reads sixteen inodes with one: there a question
  * that was answered fast says little about the next.
  */
-#include "ahead_private.h"
+#include "ahead/private.h"
 
 enum {
 	WORTH = 4,  /* times the time it takes to hand a question over */
