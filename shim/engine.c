@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/filter.h"
 #include "base/sys.h"
-#include "behind.h"
+#include "behind/behind.h"
 #include "call/leave.h"
 #include "call/names.h"
 #include "call/yield.h"

@@ -19,7 +19,7 @@
  *   shim/walk/pace.c             how fast this machine is, so that waiting is told from work
  *   shim/together*.c        fsyncs started with the one before them
  *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
- *   shim/spelling.c         what a name's letters say of who could hold it
+ *   shim/behind/spelling.c         what a name's letters say of who could hold it
  *   shim/process/watching.c         whether this process watches files
  *   shim/call/names.c            descriptors and file systems this process knows
  *   shim/call/passage.c base/path.c   a call on its way through them; what its paths are
@@ -46,7 +46,7 @@
 #include "ahead/ahead.h"
 #include "backend/ring/of_thread.h"
 #include "base/filter.h"
-#include "behind.h"
+#include "behind/behind.h"
 #include "call/leave.h"
 #include "engine.h"
 #include "process/config.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * fence: what has to have happened before a call is made, told by its operation alone
- * (DESIGN section 8). What a call's arguments add to that is shim/behind_fence.c's.
+ * (DESIGN section 8). What a call's arguments add to that is shim/behind/fence.c's.
  */
 #ifndef USHIM_FENCE_H
 #define USHIM_FENCE_H

@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "behind_private.h"
+#include "behind/private.h"
 #include "process/process.h"
 
 enum {

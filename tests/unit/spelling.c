@@ -2,7 +2,7 @@
  *
  * spelling: names that some file system cannot hold, or takes for others.
  */
-#include "spelling.h"
+#include "behind/spelling.h"
 
 #include "check.h"
 

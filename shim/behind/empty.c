@@ -5,7 +5,7 @@
  * else between two removals (no input, no output, no other file) hands no work to others by
  * them.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * no longer being emptied once something else is done, nor private once somebody may be told of
  * it. Commands are the only calls that may be acknowledged instead.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 #include <string.h>

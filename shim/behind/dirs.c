@@ -3,9 +3,9 @@
  * The directories this process is at work in, known by what they are (device, inode), not by how
  * they are spelled. Each is held by a descriptor of our own (O_PATH), so that neither a close
  * nor a chdir nor a rename of an ancestor has to wait for what is pending there. Those have
- * high numbers; a program that meets one finds it gone (behind_fence.c).
+ * high numbers; a program that meets one finds it gone (fence.c).
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>

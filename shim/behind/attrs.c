@@ -2,10 +2,10 @@
  *
  * Times, owner, mode and extended attributes. They are made at once, but for a private directory
  * in which commands are pending: there what is proven to go well is set behind the last of them
- * (behind_wanted.c), and what would take away what the pending commands' proof rests on, or
+ * (wanted.c), and what would take away what the pending commands' proof rests on, or
  * what they are to inherit, waits for them.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 #include <string.h>

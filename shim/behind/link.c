@@ -3,7 +3,7 @@
  * Proofs of commands that make a name: what rules out each errno they could return. The table
  * is in docs/design.md ("Behind"); every row of it is a function here.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

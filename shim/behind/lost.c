@@ -6,7 +6,7 @@
  * replaced, truncated or opened as if it were new by this process or its children any more: such a
  * call fails with what the link failed with.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * long it waited, since only waiting can be overlapped: on warm local storage a command is work
  * of the processor, however long it takes.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 

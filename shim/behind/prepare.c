@@ -4,7 +4,7 @@
  * its own under the directory's lock: of the three of an unlink on FUSE one, of the four of a
  * link whose source's entry has timed out one. So they are looked up before, all at once.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 

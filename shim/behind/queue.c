@@ -6,9 +6,9 @@
  * gather. Different directories run at once.
  *
  * A chain goes on after a failure; what destroys is therefore never acknowledged while
- * something on the same inode is pending (behind_touch.c).
+ * something on the same inode is pending (touch.c).
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

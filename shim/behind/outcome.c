@@ -4,7 +4,7 @@
  * about has commands pending, which entries a listing gave, which descriptor was opened, and
  * that the program ran out of them because of ours.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <errno.h>
 

@@ -8,7 +8,7 @@
  * Which one it is the kernel says by name only: every daemon's file system is of one type to
  * statfs(2), and /proc/self/mountinfo has what the daemon calls itself behind "fuse.".
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <errno.h>
 #include <string.h>

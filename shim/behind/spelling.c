@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "spelling.h"
+#include "behind/spelling.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * processes may take names out, and who was told that he took one may do the job with no call at
  * all. So a program that computes between its removals is not emptying a directory.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include "base/clock.h"
 #include "walk/pace.h"

@@ -4,18 +4,18 @@
  * program's back, a chain for each directory (mode auto; DESIGN section 7).
  *
  *   behind.c         the entries; when to go in and out
- *   behind_sample.c  while out: how long a plain command waited
- *   behind_fence.c   while in: what each kind of call does to what is pending and known
- *   behind_outcome.c what is learned from a call when it is made
- *   behind_dirs.c    the directories known: private, being emptied; our descriptors of them
- *   behind_link.c    proofs of commands that make names: link, symlink, mkdir, rename
- *   behind_empty.c   proofs of commands that remove them: unlink, rmdir
- *   behind_worked.c  removing, or work that begins with a removal
- *   behind_lost.c    what may not be destroyed because something failed late
- *   behind_attrs.c   times, owners, modes: what may be set later, and what has to wait
- *   behind_wanted.c  the ones set behind a directory's last pending command
- *   behind_touch.c   what a call has to wait for
- *   behind_queue.c   the chains: submission, completion, waiting
+ *   sample.c  while out: how long a plain command waited
+ *   fence.c   while in: what each kind of call does to what is pending and known
+ *   outcome.c what is learned from a call when it is made
+ *   dirs.c    the directories known: private, being emptied; our descriptors of them
+ *   link.c    proofs of commands that make names: link, symlink, mkdir, rename
+ *   empty.c   proofs of commands that remove them: unlink, rmdir
+ *   worked.c  removing, or work that begins with a removal
+ *   lost.c    what may not be destroyed because something failed late
+ *   attrs.c   times, owners, modes: what may be set later, and what has to wait
+ *   wanted.c  the ones set behind a directory's last pending command
+ *   touch.c   what a call has to wait for
+ *   queue.c   the chains: submission, completion, waiting
  *
  * While it is out, a command in many is timed and that is all.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>

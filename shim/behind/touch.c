@@ -5,7 +5,7 @@
  * are resolved by the kernel, to what they are now; where something pending could lead a path
  * elsewhere, everything is waited for.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * empty the crew makes the plain calls, in the order owner, mode, times: the first two do not
  * change times, and an owner that stays the same does not change a directory's mode.
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * the current directory that is cut to what leads there from it, but never to the name alone: the
  * program may have come there by itself ("mkdir -p a/b" does).
  */
-#include "behind_private.h"
+#include "behind/private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -11,8 +11,8 @@
 
 #include "backend/crew/crew.h"
 #include "base/path.h"
-#include "behind.h"
-#include "spelling.h"
+#include "behind/behind.h"
+#include "behind/spelling.h"
 #include "walk/governor.h"
 #include "walk/sweep.h"
 
@@ -243,7 +243,7 @@ void behind_forget(struct behind *behind);
 /* Nothing is acknowledged in this process any more, once this call is made. */
 void behind_give_up(void);
 
-/* ---- behind_sample.c ---- */
+/* ---- sample.c ---- */
 
 /* What a plain command tells of its storage. */
 struct sample {
@@ -255,7 +255,7 @@ struct sample {
 /* Makes PASSAGE, which is CALL, plainly and timed. */
 struct sample command_sample(const struct passage *passage, const struct call *call);
 
-/* ---- behind_fence.c ---- */
+/* ---- fence.c ---- */
 
 /*
  * PASSAGE is about to be made: what it could see or show is done, and what it ends is ended. True
@@ -263,7 +263,7 @@ struct sample command_sample(const struct passage *passage, const struct call *c
  */
 bool fence_pass(struct behind *behind, const struct passage *passage);
 
-/* ---- behind_worked.c ---- */
+/* ---- worked.c ---- */
 
 /* A call comes: did the program compute since its last removal? */
 void worked_look(struct behind *behind);
@@ -271,7 +271,7 @@ void worked_look(struct behind *behind);
 /* PASSAGE was made or acknowledged: if it removes, that is looked at when the next call comes. */
 void worked_begin(struct behind *behind, const struct passage *passage);
 
-/* ---- behind_outcome.c ---- */
+/* ---- outcome.c ---- */
 
 /* Is there anything to learn from PASSAGE's outcome? */
 bool outcome_matters(const struct behind *behind, const struct passage *passage);
@@ -279,7 +279,7 @@ bool outcome_matters(const struct behind *behind, const struct passage *passage)
 /* Makes PASSAGE unless it is DONE, and learns from its outcome. */
 void outcome_learn(struct behind *behind, const struct passage *passage, bool done);
 
-/* ---- behind_dirs.c ---- */
+/* ---- dirs.c ---- */
 
 /* The record of a directory, or null. */
 struct dir *dir_find(struct behind *behind, const struct identity *identity);
@@ -317,7 +317,7 @@ bool name_same(const char *a, const char *b);
 /* The directory PATH below FD was just made: it is private ground. */
 void dir_made(struct behind *behind, int fd, const char *path);
 
-/* ---- behind_link.c, behind_empty.c: true if PASSAGE was acknowledged or made ---- */
+/* ---- link.c, empty.c: true if PASSAGE was acknowledged or made ---- */
 
 bool links_command(struct behind *behind, const struct passage *passage, struct call *call);
 bool makes_command(struct behind *behind, const struct passage *passage, struct call *call);
@@ -332,7 +332,7 @@ void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry,
 void stream_gone(struct behind *behind, DIR *stream);
 bool stream_noted(const struct behind *behind, DIR *stream);
 
-/* ---- behind_shown.c ---- */
+/* ---- shown.c ---- */
 
 /* Keeps in SHOWN how the program spelled SPOT, if that says where it is; else it is empty. */
 void path_show(char shown[BEHIND_SHOWN], const struct spot *spot);
@@ -341,7 +341,7 @@ void path_show(char shown[BEHIND_SHOWN], const struct spot *spot);
 const char *path_shown(const struct dir *dir, const char *shown, const char *name,
 		       char path[SHOWN_ROOM]);
 
-/* ---- behind_mount.c ---- */
+/* ---- mount.c ---- */
 
 /* The mount of that STATX_MNT_ID, or null where it is not known; DIR's, judged if need be. */
 struct mount *mount_find(struct behind *behind, uint64_t id);
@@ -362,7 +362,7 @@ void mount_learn_target(struct mount *mount, const char *target);
 /* Did as many plain links go well as its kind of storage needs? */
 bool mount_links_enough(const struct mount *mount);
 
-/* ---- behind_lost.c ---- */
+/* ---- lost.c ---- */
 
 /* What would have given INODE another name failed late with ERR. */
 void lost_note(const struct identity *inode, int err);
@@ -376,12 +376,12 @@ bool lost_needs(enum op op);
 /* True if PASSAGE would take away what the failure left: it fails, with its value and errno. */
 bool lost_refuses(const struct passage *passage);
 
-/* ---- behind_attrs.c ---- */
+/* ---- attrs.c ---- */
 
 /* True if PASSAGE was acknowledged or made. */
 bool attributes_command(struct behind *behind, const struct passage *passage);
 
-/* ---- behind_wanted.c ---- */
+/* ---- wanted.c ---- */
 
 /* May ATTRIBUTE be acknowledged for DIR, which is STATX now? */
 bool wanted_proven(const struct behind *behind, const struct dir *dir,
@@ -402,7 +402,7 @@ void wanted_begin(struct behind *behind, struct dir *dir);
 /* Learns what has been set meanwhile. */
 void wanted_reap(struct behind *behind);
 
-/* ---- behind_touch.c ---- */
+/* ---- touch.c ---- */
 
 /* Waits for what PATH below FD leads to. FOLLOW: also through a last symbolic link. */
 void touch_path(struct behind *behind, struct spot *spot, int fd, const char *path, bool follow);
@@ -428,7 +428,7 @@ bool descriptor_in_proc(const struct behind *behind, int fd);
 /* Before the question. */
 void touch_question(struct behind *behind, const struct passage *passage);
 
-/* ---- behind_prepare.c ---- */
+/* ---- prepare.c ---- */
 
 /* The most commands, from FIRST on, whose names it helps to look up for one chain. */
 unsigned prepare_most(const struct command *first);
@@ -440,7 +440,7 @@ unsigned prepare_most(const struct command *first);
 unsigned prepare_names(struct behind *behind, struct ring *ring, const struct command *first,
 		       unsigned count, uint64_t token);
 
-/* ---- behind_queue.c ---- */
+/* ---- queue.c ---- */
 
 /* Picks up what is done and submits what may be. */
 void queue_turn(struct behind *behind);
