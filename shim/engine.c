@@ -27,7 +27,7 @@
 #include "report/trace.h"
 #include "table/call.h"
 #include "table/repeat.h"
-#include "together.h"
+#include "together/together.h"
 #include "watch.h"
 
 /* What other libraries' constructors may do before ours has run, and must not be missed. */

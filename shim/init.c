@@ -55,7 +55,7 @@
 #include "process/thread.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "together.h"
+#include "together/together.h"
 #include "watch.h"
 
 extern const char *gnu_get_libc_version(void) __attribute__((weak));

@@ -26,7 +26,7 @@
 #include "process/watching.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "together.h"
+#include "together/together.h"
 
 /* What an operation without an opcode means here. */
 enum effect {

@@ -3,7 +3,7 @@
  * together: when starting fsyncs together goes in and out, driven by costs as storages have
  * them; and which files are left alone.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>

@@ -3,7 +3,7 @@
  * together: what each call does to the fsyncs kept for the program, and which fsync one of them
  * may stand for, whatever sizes and times say.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

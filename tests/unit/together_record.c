@@ -3,7 +3,7 @@
  * together: names recorded in the order in which their files may be synced, and a program that
  * follows it.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

@@ -9,7 +9,7 @@
  * fsync's remains back to this task (io_uring/io_uring.c, io_wq_free_work; Linux 6.18), which
  * lets go of them on its next way out of the kernel.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * that they have written one: /proc/self/maps shows all three.
  */
 #include "base/proc.h"
-#include "together_private.h"
+#include "together/private.h"
 
 #include <string.h>
 

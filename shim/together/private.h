@@ -9,7 +9,7 @@
 
 #include "backend/flight.h"
 #include "base/path.h"
-#include "together.h"
+#include "together/together.h"
 #include "walk/pay.h"
 #include "walk/sweep.h"
 
@@ -90,7 +90,7 @@ struct together {
 /* The root, or null while nothing is kept. */
 struct together *together_root(void);
 
-/* ---- together_stored.c ---- */
+/* ---- stored.c ---- */
 
 /* Failures nobody came for are told now (report/late.h). */
 void stored_tell_all(struct together *together);
@@ -101,7 +101,7 @@ void stored_share(struct together *together);
 /* Which descriptors the program has, behind a group with files of ours. */
 void stored_number_look(struct together *together);
 
-/* ---- together_group.c ---- */
+/* ---- group.c ---- */
 
 /* Makes the program's own fsync together with those of the first COUNT candidates. */
 void group_run(struct together *together, const struct passage *passage, unsigned count);
@@ -131,7 +131,7 @@ void stored_void(struct together *together, const struct identity *identity);
 void stored_close(struct together *together, int fd);
 void stored_void_all(struct together *together);
 
-/* ---- together_next.c ---- */
+/* ---- next.c ---- */
 
 /* FD, whose inode has SHAPE, is being synced. */
 void next_note(int fd, const struct shape *shape);
@@ -162,7 +162,7 @@ bool next_fits(const struct candidate *candidates, unsigned count);
 /* What is likely to be synced after what was noted last: at most MOST. */
 unsigned next_find(struct candidate *candidates, unsigned most);
 
-/* ---- together_names.c ---- */
+/* ---- names.c ---- */
 
 /* True unless it is known that the next finds none. Cheap. */
 bool names_may_find(const struct together *together);
@@ -177,7 +177,7 @@ unsigned names_find(struct together *together, int fd, unsigned most);
 bool candidate_open(int directory, const char *name, int flags, struct candidate *candidates,
 		    unsigned count);
 
-/* ---- together_record.c ---- */
+/* ---- record.c ---- */
 
 /* Names are to be recorded from now on, the command line's first. False where they were, or can't be. */
 bool record_begin(void);
@@ -203,12 +203,12 @@ unsigned record_left(void);
 /* What comes next in it: at most MOST. */
 unsigned record_find(struct candidate *candidates, unsigned most);
 
-/* ---- together_maps.c ---- */
+/* ---- maps.c ---- */
 
 /* Of COUNT candidates leaves those that no store and no other ring can change; returns how many. */
 unsigned maps_leave(struct together *together, unsigned count);
 
-/* ---- together_locks.c ---- */
+/* ---- locks.c ---- */
 
 /* False where looking for COMING files is not worth it. Cheap. */
 bool locks_may_look(const struct together *together, unsigned coming);
@@ -222,7 +222,7 @@ bool locks_have(const struct identity *identity);
 /* True if a file of SHAPE may be opened, and closed again. */
 bool locks_spare(const struct shape *shape);
 
-/* ---- together_grace.c ---- */
+/* ---- grace.c ---- */
 
 /* True if COMING plain fsyncs take as long as a look at /proc/locks. */
 bool grace_pays(const struct together *together, unsigned coming);
@@ -242,7 +242,7 @@ void grace_note(struct together *together);
 /* Behind a group: the next one is to find it as this one did. */
 void grace_keep(struct together *together);
 
-/* ---- together_void.c ---- */
+/* ---- void.c ---- */
 
 /* What PASSAGE, no durability point, does to what is kept. */
 void void_before(struct together *together, const struct passage *passage);

@@ -6,7 +6,7 @@
  * will be any. A name is kept as the program spelled it; what it leads to is asked when its turn
  * has come, of the kernel. So a record that is wrong, after a chdir, say, shows no order.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

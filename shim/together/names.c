@@ -2,11 +2,11 @@
  *
  * Files the program has closed, and will open again to sync them. The evidence is that it does
  * so by the same number each time; their order on the command line or as they were made
- * (together_record.c), or in their directory, as listed, by inode or by name; and that each was
+ * (record.c), or in their directory, as listed, by inode or by name; and that each was
  * changed before the one before it was synced: a program that writes and syncs file after file has
  * nothing ready yet.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <dirent.h>
 #include <errno.h>

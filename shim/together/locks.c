@@ -2,13 +2,13 @@
  *
  * What is not opened for the program: the close would end this process's own POSIX locks on a file
  * (fcntl(2)), the open break a lease of whoever has one. /proc/locks shows all, but looking there may
- * wait (together_grace.c). Where that would take longer than it saves the locks and leases by
+ * wait (grace.c). Where that would take longer than it saves the locks and leases by
  * descriptors of this process are looked at (proc_pid_fdinfo(5)), and only files that were changed
  * a moment ago are opened: whoever opened one to write it broke the leases there were. Who only
  * changes a mode, an owner, a time or a name breaks none, and cannot be told apart.
  */
 #include "base/proc.h"
-#include "together_private.h"
+#include "together/private.h"
 
 #include <stddef.h>
 #include <time.h>

@@ -8,7 +8,7 @@
  * through, or it was opened after it. And a failure is owed to the program, whatever becomes of
  * the file.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <fcntl.h>
 

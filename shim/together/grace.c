@@ -6,7 +6,7 @@
  * than that, a worker of the ring is made to wait first, and the program goes on plainly
  * meanwhile. What it reads is thrown away: the look that counts comes later.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <errno.h>
 #include <fcntl.h>

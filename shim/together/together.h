@@ -4,15 +4,15 @@
  * auto and strict), so that the file system commits them at once.
  *
  *   together.c          a durability point on its way: served, grouped, or made and timed
- *   together_next.c     which files will be synced next, of those that are open
- *   together_names.c    ... and of those the program has closed
- *   together_record.c   ... as the command line has them, or this process made them
- *   together_group.c    fsyncs in flight
- *   together_stored.c   completions kept for the program
- *   together_void.c     which calls make a completion worthless
- *   together_maps.c     files that may be written through memory
- *   together_locks.c    files that are locked, or leased
- *   together_grace.c    what spares a look at the locks its wait
+ *   next.c     which files will be synced next, of those that are open
+ *   names.c    ... and of those the program has closed
+ *   record.c   ... as the command line has them, or this process made them
+ *   group.c    fsyncs in flight
+ *   stored.c   completions kept for the program
+ *   void.c     which calls make a completion worthless
+ *   maps.c     files that may be written through memory
+ *   locks.c    files that are locked, or leased
+ *   grace.c    what spares a look at the locks its wait
  *   walk/pay.c      whether it pays
  *
  * A completion stands for the program's own fsync only if nothing can have been written to the

@@ -3,7 +3,7 @@
  * The evidence is the order itself: descriptors synced one after another at equal distances,
  * each another file's. Nothing is remembered of what was opened or written.
  */
-#include "together_private.h"
+#include "together/private.h"
 
 #include <fcntl.h>
 #include <time.h>
