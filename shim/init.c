@@ -6,7 +6,7 @@
  *
  *   include/ushim/ops.def   what is known of libc: operations and the symbols that reach them
  *   shim/over/stubs.S       the exported entries
- *   shim/engine.c           the one path: guard, marshal, prove, run, finish, or plain
+ *   shim/dispatch/engine.c           the one path: guard, marshal, prove, run, finish, or plain
  *   shim/over/ (C files)    argument lists to struct call (table/call.h)
  *   shim/ahead*.c           modes auto and strict: questions asked before the program does
  *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
@@ -18,7 +18,7 @@
  *   shim/walk/governor.c         whether that pays
  *   shim/walk/pace.c             how fast this machine is, so that waiting is told from work
  *   shim/together*.c        fsyncs started with the one before them
- *   shim/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
+ *   shim/dispatch/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
  *   shim/behind/spelling.c         what a name's letters say of who could hold it
  *   shim/process/watching.c         whether this process watches files
  *   shim/call/names.c            descriptors and file systems this process knows
@@ -48,7 +48,8 @@
 #include "base/filter.h"
 #include "behind/behind.h"
 #include "call/leave.h"
-#include "engine.h"
+#include "dispatch/engine.h"
+#include "dispatch/watch.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -56,7 +57,6 @@
 #include "report/stats.h"
 #include "report/trace.h"
 #include "together/together.h"
-#include "watch.h"
 
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 

@@ -8,7 +8,7 @@
 #include "backend/flight.h"
 #include "base/sys.h"
 #include "call/leave.h"
-#include "engine.h"
+#include "dispatch/engine.h"
 #include "over/over.h"
 #include "process/config.h"
 #include "process/kin.h"

@@ -7,11 +7,11 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
+#include "dispatch/watch.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "process/thread.h"
 #include "report/late.h"
-#include "watch.h"
 
 extern int on_exit(void (*handler)(int status, void *argument), void *argument)
 	__attribute__((weak));

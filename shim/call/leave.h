@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "engine.h"
+#include "dispatch/engine.h"
 
 /*
  * WHAT settles everything that was acknowledged: it is called first at every way out, perhaps

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "dispatch/watch.h"
 #include "process/thread.h"
-#include "watch.h"
 
 long passage_make(const struct passage *passage)
 {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine.h"
+#include "dispatch/engine.h"
 #include "table/call.h"
 
 struct passage {

@@ -18,11 +18,11 @@
 #include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/sys.h"
+#include "dispatch/watch.h"
 #include "process/config.h"
 #include "process/watching.h"
 #include "report/stats.h"
 #include "report/trace.h"
-#include "watch.h"
 
 enum step {
 	STEP_SYNC,

@@ -9,6 +9,7 @@
 #include "base/filter.h"
 #include "call/leave.h"
 #include "call/names.h"
+#include "dispatch/watch.h"
 #include "process/config.h"
 #include "process/kin.h"
 #include "process/process.h"
@@ -16,7 +17,6 @@
 #include "process/thread.h"
 #include "report/late.h"
 #include "walk/pace.h"
-#include "watch.h"
 
 #define TOGETHER_MAGIC UINT64_C(0x746f676574686572)
 

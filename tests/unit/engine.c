@@ -15,10 +15,10 @@
 #include "backend/ring/ring.h"
 #include "base/filter.h"
 #include "call/names.h"
+#include "dispatch/watch.h"
 #include "enter.h"
 #include "process/signals.h"
 #include "scratch.h"
-#include "watch.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1

@@ -9,7 +9,7 @@
 #include "backend/ring/of_thread.h"
 #include "backend/ring/ring.h"
 #include "check.h"
-#include "engine.h"
+#include "dispatch/engine.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"

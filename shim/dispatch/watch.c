@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "watch.h"
+#include "dispatch/watch.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "engine.h"
+#include "dispatch/engine.h"
 
 /* True for operations that matter to ring mode even where nothing is counted. */
 bool watch_needed(enum op op);

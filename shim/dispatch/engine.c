@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine.h"
+#include "dispatch/engine.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -16,6 +16,7 @@
 #include "call/leave.h"
 #include "call/names.h"
 #include "call/yield.h"
+#include "dispatch/watch.h"
 #include "over/over.h"
 #include "process/config.h"
 #include "process/kin.h"
@@ -28,7 +29,6 @@
 #include "table/call.h"
 #include "table/repeat.h"
 #include "together/together.h"
-#include "watch.h"
 
 /* What other libraries' constructors may do before ours has run, and must not be missed. */
 uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden"))) = {
