@@ -2,46 +2,22 @@
  *
  * init: the library's birth and, for programs that end by exit(3), its last moment.
  *
- * Source map, in the order a call meets it:
+ * Source map, in the order a call meets the rooms. A room knows only the rooms below it on this list, but
+ * for what it is given to call back (tests/lint/layers.sh).
  *
  *   include/ushim/ops.def   what is known of libc: operations and the symbols that reach them
- *   shim/over/stubs.S       the exported entries
- *   shim/dispatch/engine.c           the one path: guard, marshal, prove, run, finish, or plain
- *   shim/over/ (C files)    argument lists to struct call (table/call.h)
- *   shim/ahead*.c           modes auto and strict: questions asked before the program does
- *   shim/behind*.c          mode auto: commands acknowledged once their success is proven
- *   shim/report/late.c             what failed after that: the line
- *   shim/call/leave.c            every way out of the process, and its exit status
- *   shim/table/fence.c            what has to be done before which call
- *   shim/walk/sweep.c walk/listing.c  directories it walks, and its directory streams
- *   shim/base/directory.c        directories listed by our own means
- *   shim/walk/governor.c         whether that pays
- *   shim/walk/pace.c             how fast this machine is, so that waiting is told from work
- *   shim/together*.c        fsyncs started with the one before them
- *   shim/dispatch/watch.c            what calls without an opcode mean: fork, signals, seccomp, ...
- *   shim/behind/spelling.c         what a name's letters say of who could hold it
- *   shim/process/watching.c         whether this process watches files
- *   shim/call/names.c            descriptors and file systems this process knows
- *   shim/call/passage.c base/path.c   a call on its way through them; what its paths are
- *   shim/call/filestream.c       what a call of stdio's reads from
- *   shim/backend/flight.c           what is in flight on the ring of auto and strict, and whose it is
- *   shim/ring*.c            io_uring: set-up, entries, submission and waiting
- *   shim/backend/crew/crew.c             a thread for calls that the ring has no operation for
- *   shim/table/repeat.c           what failed on the ring and may be made plainly
- *   shim/process/signals.c          handlers kept out of the ring's critical moments
- *   shim/process/thread.c           what every thread carries; backend/ring/of_thread.c: its ring
- *   shim/base/filter.c           whether any system call of ours may be made
- *   shim/process/process.c          whose memory this is, and whether we may act in it
- *   shim/process/real.c             the next definition of every symbol
- *   shim/process/kin.c              whether it is libc's
- *   shim/report/stats.c            counters and the record of USHIM_STATS
- *   shim/report/trace.c            events and the file of USHIM_TRACE
- *   shim/base/text.c report/file.c      text put together, and the file it is appended to
- *   shim/process/config.c           the environment
- *   shim/base/diag.c             lines on stderr
- *   shim/base/sys.h              system calls of our own
- *   shim/base/hash.h             names to numbers
- *   shim/table/table.c            ops.def as C
+ *   shim/over/              the exported entries (stubs.S), and argument lists to struct call
+ *   shim/dispatch/          the one path of a call, and what calls without an opcode mean
+ *   shim/together/          fsyncs started with the one before them
+ *   shim/behind/            mode auto: commands acknowledged once their success is proven
+ *   shim/ahead/             modes auto and strict: questions asked before the program does
+ *   shim/call/              a call on its way: its arguments and files, its plain call, the ways out
+ *   shim/walk/              directories it walks, their listings; whether asking ahead pays
+ *   shim/backend/           what is in flight beside the program: by io_uring (ring/), by a thread (crew/)
+ *   shim/report/            statistics, traces, late failures, and the files they go to
+ *   shim/process/           whose process this is: configuration, memory, real symbols, signals, threads
+ *   shim/table/             ops.def as C: opcodes, fences, what may be repeated
+ *   shim/base/              system calls of our own, paths, text, /proc, seccomp: knows nothing of all this
  */
 #include "ahead/ahead.h"
 #include "backend/ring/of_thread.h"

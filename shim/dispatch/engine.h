@@ -2,7 +2,7 @@
  *
  * engine: the one path every interesting call takes:
  * guard (may the shim act here at all), marshal (shim/over), prove (shim/names), run
- * (shim/ring), finish; and the plain call wherever a step says no.
+ * (shim/backend/ring), finish; and the plain call wherever a step says no.
  */
 #ifndef USHIM_ENGINE_H
 #define USHIM_ENGINE_H

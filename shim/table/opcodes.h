@@ -2,7 +2,7 @@
  *
  * opcodes: IORING_OP_* numbers by the names ops.def uses. They are kernel ABI, listed here
  * because the headers of liburing 2.3 (Debian 12) stop before some of them, and because only
- * shim/ring may include liburing. shim/backend/ring/ring.c asserts that both agree.
+ * shim/backend/ring may include liburing. shim/backend/ring/ring.c asserts that both agree.
  */
 #ifndef USHIM_OPCODES_H
 #define USHIM_OPCODES_H
