@@ -31,7 +31,7 @@ only() {
 
 # An object whose source has moved away since is nobody's.
 objects=$(find "$BUILD/shim" -name '*.o' 2>/dev/null | sort | while read -r object; do
-    source=${object#"$BUILD"/}
+    source=$SOURCES/${object#"$BUILD"/shim/}
     [ -e "${source%.o}.c" ] || [ -e "${source%.o}.S" ] && printf '%s\n' "$object"
 done)
 [ -n "$objects" ] || {

@@ -16,7 +16,9 @@ a_library() {
 # a_build LINE...: a build directory whose shim/bad.o has that code.
 a_build() {
     mkdir -p "$BATS_TEST_TMPDIR/build/shim"
-    printf '%s\n' "$@" | cc -fPIC -fvisibility=hidden -x c -c -o "$BATS_TEST_TMPDIR/build/shim/bad.o" -
+    mkdir -p "$BATS_TEST_TMPDIR/src"
+    printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/src/bad.c"
+    cc -fPIC -fvisibility=hidden -c -o "$BATS_TEST_TMPDIR/build/shim/bad.o" "$BATS_TEST_TMPDIR/src/bad.c"
 }
 
 @test "layout: every module keeps to its restriction" {
@@ -34,7 +36,7 @@ a_build() {
     a_build '#include <stdio.h>' '#include <stdlib.h>' 'void *dlsym(void *, const char *);' \
         '__attribute__((visibility("default"))) void shown(void *p)' \
         '{ dlsym(p, getenv("X")); free(p); printf("%s", (char *)p); }'
-    run ! tests/lint/layers.sh "$BATS_TEST_TMPDIR/build"
+    run ! tests/lint/layers.sh "$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/src"
     for word in dlsym getenv free printf shown; do
         [[ $output == *$word* ]] || fail "$word was not found"
     done
