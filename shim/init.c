@@ -23,9 +23,10 @@
 #include "backend/ring/of_thread.h"
 #include "base/filter.h"
 #include "behind/behind.h"
+#include "call/armed.h"
+#include "call/image.h"
 #include "call/leave.h"
 #include "dispatch/engine.h"
-#include "dispatch/watch.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -48,7 +49,7 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 	real_begin();
 	config_read();
 	if (config.mode == MODE_OFF || filter_forbids()) {
-		engine_rest();
+		armed_rest();
 		return;
 	}
 	stats_open();
@@ -62,12 +63,13 @@ __attribute__((constructor)) static void ushim_begin(int argc, char **argv)
 		behind_begin();
 		together_begin();
 	}
-	engine_arm();
+	armed_refresh_with(engine_arm);
+	armed_refresh();
 	process_wake();
 }
 
 __attribute__((destructor)) static void ushim_end(void)
 {
 	leave_end();
-	watch_image_ends("exit");
+	image_ends("exit");
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "call/plain.h"
 #include "over/over.h"
 
 enum {
@@ -72,7 +73,7 @@ static bool stream_open(struct ahead *ahead, const struct passage *passage)
 	struct call call = {.op = OP_FOPEN, .fd = AT_FDCWD, .path = PATH(arg[0])};
 	uint64_t ns;
 
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	if (!*passage->value)
 		return true;
 	if (PATH(arg[1])[0] != 'r' || strchr(PATH(arg[1]), '+'))
@@ -91,7 +92,7 @@ bool files_open(struct ahead *ahead, const struct passage *passage)
 		return stream_open(ahead, passage);
 	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	if (*passage->value >= 0)
 		file_opened(ahead, &call, (int)*passage->value, ns);
 	return true;
@@ -103,7 +104,7 @@ bool files_read(struct ahead *ahead, const struct passage *passage)
 
 	if (!read_awaited(passage))
 		return false;
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
 	if (read_fetched()) {
 		governor_prepared(&ahead->contents, read_open_ns() + ns);

@@ -10,8 +10,11 @@
 #include <string.h>
 
 #include "backend/ring/ring.h"
+#include "call/armed.h"
 #include "call/filestream.h"
+#include "call/image.h"
 #include "call/names.h"
+#include "call/plain.h"
 #include "over/over.h"
 #include "process/config.h"
 #include "process/kin.h"
@@ -106,7 +109,7 @@ bool outside_is_in(void)
 static void ops_sample(const enum op *ops, size_t count)
 {
 	for (size_t i = 0; i < count && !outside.in; i++)
-		engine_sample(ops[i], WANTER_AHEAD);
+		armed_sample(ops[i], WANTER_AHEAD);
 }
 
 static void stat_sampling(unsigned samples)
@@ -191,7 +194,7 @@ void ahead_begin(int argc, char **argv)
 		operands.first = argv[1];
 		operands.last = argv[argc - 1];
 	}
-	stats_before_write(settle);
+	image_at_end(settle);
 	outside.stat_samples = SAMPLES_FIRST;
 	outside.open_samples = OPENS_FIRST;
 	outside.stat.forced = outside.stat.in = config.force;
@@ -278,7 +281,7 @@ static void go_in(void)
 	if (!outside.given_up) {
 		operands_take(root);
 		outside.in = true;
-		engine_arm();
+		armed_refresh();
 	}
 	thread_leave(&held);
 }
@@ -305,7 +308,7 @@ void outside_go_out(void)
 	stat_sampling(0);
 	open_sampling(0);
 	read_await(-1, false, false, 0);
-	engine_arm();
+	armed_refresh();
 }
 
 void outside_give_up(void)
@@ -333,7 +336,7 @@ static bool outside_stat(const struct passage *passage)
 
 	if (!outside.stat_samples)
 		return false;
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	outside.stat.slow_ns = pace_limit(GOVERNOR_SLOW_NS, ns);
 	governor_plain(&outside.stat, ns);
 	stat_sampling(outside.stat.slow ? outside.stat_samples : outside.stat_samples - 1);
@@ -384,7 +387,7 @@ static bool outside_opendir(const struct passage *passage)
 		outside_directory(-1);
 		return false;
 	}
-	stream = (DIR *)passage_make(passage);
+	stream = (DIR *)plain_run(passage);
 	if (stream)
 		outside_directory(REAL(dirfd)(stream));
 	*passage->value = (long)stream;
@@ -404,7 +407,7 @@ static bool outside_open(const struct passage *passage)
 			!files_flags_read(call.flags)))
 		return false;
 	open_sampling(outside.open_samples - 1);
-	*passage->value = fd = passage_time(passage, &ns);
+	*passage->value = fd = plain_time(passage, &ns);
 	if (stream)
 		fd = *passage->value ? fileno((struct _IO_FILE *)*passage->value) : -1;
 	if (fd >= 0)
@@ -418,7 +421,7 @@ static bool outside_read(const struct passage *passage)
 
 	if (!read_awaited(passage))
 		return false;
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	ns += read_open_ns();
 	outside.contents.slow_ns = pace_limit(GOVERNOR_SLOW_NS, ns);
 	governor_plain(&outside.contents, ns);
@@ -454,7 +457,7 @@ static void sample_end(enum op op)
 
 	if ((kind == KIND_STAT || kind == KIND_OPEN || kind == KIND_FOPEN || kind == KIND_READ ||
 	     kind == KIND_STREAM_READ) && !outside_needs(op))
-		engine_sample_end(op, WANTER_AHEAD);
+		armed_sample_end(op, WANTER_AHEAD);
 }
 
 bool outside_before(const struct passage *passage)

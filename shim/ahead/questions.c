@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "call/plain.h"
 #include "call/yield.h"
 #include "over/over.h"
 #include "process/config.h"
@@ -202,7 +203,7 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 {
 	uint64_t ns;
 
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
 	if (!place->sweep)
 		governor_aside(&ahead->stat, ns);
@@ -314,7 +315,7 @@ bool questions_ask(struct ahead *ahead, const struct passage *passage)
 	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
 	if (!question_foreseen(ahead, passage, &call))
-		*passage->value = passage_make(passage);
+		*passage->value = plain_run(passage);
 	if (*passage->value == 0 && *passage->reason != REASON_ANSWERED)
 		seen_note(ahead, call.yield == YIELD_STAT ? call.stat->st_ino
 							  : ((struct statx *)call.data)->stx_ino);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "call/plain.h"
 #include "process/config.h"
 #include "process/real.h"
 #include "process/thread.h"
@@ -200,7 +201,7 @@ bool streams_before(struct ahead *ahead, const struct passage *passage)
 bool streams_open(struct ahead *ahead, const struct passage *passage)
 {
 	bool by_path = kind_of(passage->op) == KIND_OPENDIR;
-	DIR *stream = (DIR *)passage_make(passage);
+	DIR *stream = (DIR *)plain_run(passage);
 	struct identity identity;
 	int fd;
 

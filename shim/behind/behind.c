@@ -7,8 +7,9 @@
 #include "ahead/ahead.h"
 #include "backend/flight.h"
 #include "base/sys.h"
+#include "call/armed.h"
 #include "call/leave.h"
-#include "dispatch/engine.h"
+#include "call/plain.h"
 #include "over/over.h"
 #include "process/config.h"
 #include "process/kin.h"
@@ -74,7 +75,7 @@ static void commands_arm(void)
 			if (fence_of(op) == FENCE_COMMAND)
 				commands[count++] = op;
 	for (unsigned i = 0; i < count && !outside.in; i++)
-		engine_sample(commands[i], WANTER_BEHIND);
+		armed_sample(commands[i], WANTER_BEHIND);
 }
 
 /* What follows in a directory that was opened may be worth a look. */
@@ -165,7 +166,7 @@ static void go_in(void)
 	outside.given_up = interposed() || !root_make();
 	if (!outside.given_up) {
 		outside.in = true;
-		engine_arm();
+		armed_refresh();
 	}
 	thread_leave(&held);
 }
@@ -174,7 +175,7 @@ static void go_out(void)
 {
 	outside.in = false;
 	outside.samples = 0;
-	engine_arm();
+	armed_refresh();
 }
 
 /* With everything done. */
@@ -230,7 +231,7 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen)
 	if (fence_of(passage->op) == FENCE_COMMAND)
 		submit_before(behind_root());
 	ahead_command(passage->op, unseen);
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	*passage->reason = why;
 	if ((int)*passage->value == 0 || ns >= COMMAND_SLOW_NS)
 		governor_plain(&outside.command, ns); /* (refused at once: the storage was not asked) */
@@ -262,7 +263,7 @@ static void go_in_with(const struct call *call, bool made, bool network)
 static void sample_end(enum op op)
 {
 	if (!behind_needs(op))
-		engine_sample_end(op, WANTER_BEHIND);
+		armed_sample_end(op, WANTER_BEHIND);
 }
 
 static bool outside_before(const struct passage *passage)

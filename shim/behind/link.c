@@ -14,6 +14,7 @@
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/sys.h"
+#include "call/plain.h"
 
 enum {
 	LINKS_MOST = 100,         /* far below every file system's limit (EMLINK) */

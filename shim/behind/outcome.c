@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "call/plain.h"
 #include "process/real.h"
 #include "table/fence.h"
 
@@ -54,10 +55,10 @@ static void handle_made(struct behind *behind, const struct passage *passage)
 static void handle_learn(struct behind *behind, const struct passage *passage, bool done)
 {
 	if (!done)
-		*passage->value = passage_make(passage);
+		*passage->value = plain_run(passage);
 	if (ran_out(behind, passage)) {
 		behind_forget(behind);
-		*passage->value = passage_make(passage);
+		*passage->value = plain_run(passage);
 	}
 	handle_made(behind, passage);
 }
@@ -69,7 +70,7 @@ static void readdir_learn(struct behind *behind, const struct passage *passage, 
 
 	if (!done) {
 		errno = 0;
-		*passage->value = passage_make(passage);
+		*passage->value = plain_run(passage);
 		err = errno;
 	}
 	if (!err)
@@ -81,9 +82,9 @@ static void readdir_learn(struct behind *behind, const struct passage *passage, 
 static void stat_learn(struct behind *behind, const struct passage *passage, bool done)
 {
 	if (!done)
-		*passage->value = passage_make(passage);
+		*passage->value = plain_run(passage);
 	while (touch_answer(behind, passage))
-		*passage->value = passage_make(passage);
+		*passage->value = plain_run(passage);
 }
 
 static bool op_watched(enum op op)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "call/names.h"
+#include "call/plain.h"
 #include "walk/pace.h"
 
 enum {
@@ -53,7 +54,7 @@ struct sample command_sample(const struct passage *passage, const struct call *c
 	uint64_t ns, worked = measured ? clock_thread_ns() : 0;
 	struct sample sample = {0};
 
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	*passage->reason = REASON_TIMED;
 	sample.slow = suspected = ns >= pace_limit(COMMAND_SLOW_NS, ns);
 	if (!suspected)

@@ -7,7 +7,7 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
-#include "dispatch/watch.h"
+#include "call/image.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "process/thread.h"
@@ -153,7 +153,7 @@ static void daemon_begins(void)
 	int saved = errno;
 
 	if (late_happened() && !filter_forbids() && REAL(fork)() > 0) {
-		watch_image_ends("exit");
+		image_ends("exit");
 		sys(SYS_exit_group, STATUS_LATE);
 	}
 	errno = saved;

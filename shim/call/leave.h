@@ -10,7 +10,8 @@
 
 #include <stdbool.h>
 
-#include "dispatch/engine.h"
+#include "call/regs.h"
+#include "table/table.h"
 
 /*
  * WHAT settles everything that was acknowledged: it is called first at every way out, perhaps

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dispatch/engine.h"
+#include "call/regs.h"
 #include "table/call.h"
 
 struct passage {
@@ -22,15 +22,6 @@ struct passage {
 /* The one thing wanted of stdio, declared here because nothing else may be (fileno(3)). */
 struct _IO_FILE;
 int fileno(struct _IO_FILE *stream);
-
-/*
- * Makes the program's own call, with the depth as the program has it: a signal handler that
- * runs meanwhile, or libc calling back, is as free as without us.
- */
-long passage_make(const struct passage *passage);
-
-/* The same, and how long it took. */
-long passage_time(const struct passage *passage, uint64_t *ns);
 
 /* What an fcntl does: copy its descriptor; or nothing that others could feel (locks, leases, ...). */
 bool passage_fcntl_copies(const struct regs *regs);

@@ -13,8 +13,10 @@
 #include "base/filter.h"
 #include "base/sys.h"
 #include "behind/behind.h"
+#include "call/armed.h"
 #include "call/leave.h"
 #include "call/names.h"
+#include "call/plain.h"
 #include "call/yield.h"
 #include "dispatch/watch.h"
 #include "over/over.h"
@@ -29,12 +31,6 @@
 #include "table/call.h"
 #include "table/repeat.h"
 #include "together/together.h"
-
-/* What other libraries' constructors may do before ours has run, and must not be missed. */
-uint8_t ushim_armed[OP_COUNT] __attribute__((visibility("hidden"))) = {
-	[OP_PRCTL] = WANTER_WATCH,
-	[OP_SYSCALL] = WANTER_WATCH,
-};
 
 /* What a call came to. */
 enum outcome {
@@ -85,16 +81,6 @@ static bool is_in(void)
 	return ahead_is_in() || behind_is_in();
 }
 
-void engine_sample(enum op op, enum wanter by)
-{
-	ushim_armed[op] |= by;
-}
-
-void engine_sample_end(enum op op, enum wanter by)
-{
-	ushim_armed[op] &= (uint8_t)~by;
-}
-
 void engine_arm(void)
 {
 	bool counted = everything_watched(), in = is_in(), filtered = filter_forbids();
@@ -102,11 +88,6 @@ void engine_arm(void)
 	for (enum op op = 0; op < OP_COUNT; op++)
 		ushim_armed[op] = (uint8_t)(filtered ? wanted_under_filter(op)
 						     : wanted_by(op, counted, in));
-}
-
-void engine_rest(void)
-{
-	memset(ushim_armed, 0, sizeof(ushim_armed));
 }
 
 /* POSIX's cancellation points among the operations with an opcode. */
@@ -346,7 +327,7 @@ static bool enter_traced(enum op op, enum sym sym, const struct regs *regs, uint
 	int saved = errno;
 
 	if (!done && op_traceable(op)) {
-		*value = watch_call_real(sym, regs);
+		*value = plain_call(sym, regs);
 		saved = errno;
 		done = true;
 	}

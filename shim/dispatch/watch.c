@@ -15,9 +15,12 @@
 #include "backend/ring/ring.h"
 #include "base/filter.h"
 #include "base/sys.h"
+#include "call/armed.h"
+#include "call/image.h"
 #include "call/leave.h"
 #include "call/names.h"
 #include "call/passage.h"
+#include "call/plain.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -142,22 +145,6 @@ bool watch_needed_outside(enum op op)
 	       effect == EFFECT_PRCTL || effect == EFFECT_SYSCALL || effect == EFFECT_WATCHES;
 }
 
-long watch_call_real(enum sym sym, const struct regs *regs)
-{
-	long (*real)(long, long, long, long, long, long) =
-		(long (*)(long, long, long, long, long, long))real_of(sym);
-	const long *a = regs->arg;
-
-	return real(a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-void watch_image_ends(const char *how)
-{
-	together_ends();
-	stats_write(how);
-	trace_write();
-}
-
 /*
  * A worker thread of a closed ring leaves some 20 ms later, and unshare(CLONE_NEWUSER) fails
  * with EINVAL while it is there. The link count of a task directory is its threads and two.
@@ -249,7 +236,7 @@ static bool installs_filter(enum op op, const struct regs *regs)
 static void filter_prepare(void)
 {
 	leave_settle(); /* and ends the crew */
-	watch_image_ends("seccomp");
+	image_ends("seccomp");
 	cede();
 	signals_await_release();
 }
@@ -267,11 +254,11 @@ static long seccomp_installed(enum sym sym, const struct regs *regs)
 	if (__atomic_load_n(&sys_permit, __ATOMIC_RELAXED) == SYS_ALLOWED)
 		filter_prepare();
 	before = filter_comes();
-	engine_arm();
-	value = watch_call_real(sym, regs);
+	armed_refresh();
+	value = plain_call(sym, regs);
 	if ((int)value < 0) {
 		filter_came_not(before);
-		engine_arm();
+		armed_refresh();
 	}
 	return value;
 }
@@ -290,7 +277,7 @@ static long descriptor_copied(enum sym sym, const struct regs *regs)
 
 	if (from != to)
 		names_closed(to);
-	value = watch_call_real(sym, regs);
+	value = plain_call(sym, regs);
 	if ((int)value >= 0)
 		names_copied(from, to);
 	return value;
@@ -324,7 +311,7 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 		identity_changes();
 		break;
 	case SYS_rt_sigaction:
-		*value = watch_call_real(sym, regs);
+		*value = plain_call(sym, regs);
 		signals_note_change();
 		return true;
 	case SYS_clone:
@@ -337,11 +324,11 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 		clone_begins(CLONE_VM | CLONE_VFORK);
 		break;
 	case SYS_exit_group:
-		watch_image_ends("exit");
+		image_ends("exit");
 		break;
 	case SYS_execve:
 	case SYS_execveat:
-		watch_image_ends("exec");
+		image_ends("exec");
 		break;
 	case SYS_inotify_add_watch:
 	case SYS_fanotify_mark:
@@ -369,7 +356,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_NONE:
 		break;
 	case EFFECT_SIGNALS:
-		*value = watch_call_real(sym, regs);
+		*value = plain_call(sym, regs);
 		signals_note_change();
 		return true;
 	case EFFECT_DESCRIPTORS:
@@ -382,7 +369,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		close_range_begins(regs->arg[2]);
 		break;
 	case EFFECT_DAEMON:
-		watch_image_ends("exit");
+		image_ends("exit");
 		names_forget_descriptors();
 		break;
 	case EFFECT_COPY:
@@ -417,10 +404,10 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 	case EFFECT_SYSCALL:
 		return syscall_begins(sym, regs, value);
 	case EFFECT_EXIT:
-		watch_image_ends("exit");
+		image_ends("exit");
 		break;
 	case EFFECT_EXEC:
-		watch_image_ends("exec");
+		image_ends("exec");
 		break;
 	}
 	return false;

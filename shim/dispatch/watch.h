@@ -8,19 +8,14 @@
 
 #include <stdbool.h>
 
-#include "dispatch/engine.h"
+#include "call/regs.h"
+#include "table/table.h"
 
 /* True for operations that matter to ring mode even where nothing is counted. */
 bool watch_needed(enum op op);
 
 /* True for the few that matter in auto and strict mode before anything is asked ahead. */
 bool watch_needed_outside(enum op op);
-
-/* Makes the call SYM with the program's arguments; for at most six integers and pointers. */
-long watch_call_real(enum sym sym, const struct regs *regs);
-
-/* Writes what is to be kept of this process: HOW it ends ("exit", "exec", ...). */
-void watch_image_ends(const char *how);
 
 /*
  * To be told before OP, called as SYM, is made. True when the call has been made here (for

@@ -25,7 +25,6 @@ enum {
 };
 
 static struct counters *counters;
-static void (*settle)(void);
 
 static const char *const reason_texts[REASON_COUNT] = {
 #define REASON(id, text) [REASON_##id] = text,
@@ -48,11 +47,6 @@ void stats_open(void)
 	if (!config.stats)
 		return;
 	counters = process_map_wiped(sizeof(*counters));
-}
-
-void stats_before_write(void (*what)(void))
-{
-	settle = what;
 }
 
 bool stats_wanted(void)
@@ -160,8 +154,6 @@ void stats_write(const char *end)
 	} *record;
 	struct text text;
 
-	if (settle)
-		settle();
 	if (!counters || !__atomic_load_n(&counters->calls, __ATOMIC_RELAXED) ||
 	    filter_in_force() || !process_owns_memory())
 		return;

@@ -45,9 +45,6 @@ void stats_flight(unsigned now);
 /* The errno (negative) with which the kernel refused a ring. */
 void stats_ring_error(int err);
 
-/* WHAT is to be done before every record, to settle accounts. */
-void stats_before_write(void (*what)(void));
-
 /*
  * Appends this process's record and starts from zero. END names the way out: "exit", "exec",
  * ... Does nothing where nothing was counted or the memory is a vfork parent's.

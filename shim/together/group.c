@@ -18,7 +18,7 @@
 #include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/sys.h"
-#include "dispatch/watch.h"
+#include "call/plain.h"
 #include "process/config.h"
 #include "process/watching.h"
 #include "report/stats.h"
@@ -247,7 +247,7 @@ static void own_finish(const struct together *together, const struct passage *pa
 		errno = err;
 		return;
 	}
-	*passage->value = watch_call_real(passage->sym, passage->regs);
+	*passage->value = plain_call(passage->sym, passage->regs);
 	*passage->reason = REASON_TIMED;
 }
 

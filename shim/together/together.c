@@ -7,9 +7,11 @@
 #include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/filter.h"
+#include "call/armed.h"
+#include "call/image.h"
 #include "call/leave.h"
 #include "call/names.h"
-#include "dispatch/watch.h"
+#include "call/plain.h"
 #include "process/config.h"
 #include "process/kin.h"
 #include "process/process.h"
@@ -44,6 +46,7 @@ struct together *together_root(void)
 
 void together_begin(void)
 {
+	image_at_end(together_ends);
 	pay_begin(&pay, 0);
 	pay.forced = config.force;
 	pay.twice = config.mode == MODE_STRICT;
@@ -67,7 +70,7 @@ static void arm(void)
 	if (wanted == together_keeps)
 		return;
 	together_keeps = wanted;
-	engine_arm();
+	armed_refresh();
 }
 
 /* ---- the program's own fsync, made plainly ---- */
@@ -89,7 +92,7 @@ static void patience_lose(void)
 static void record_files(void)
 {
 	if (!pay.barred && pay.opens && process_owns_memory() && record_begin())
-		engine_arm();
+		armed_refresh();
 }
 
 static void learn(int fd, uint64_t ns)
@@ -124,17 +127,18 @@ static void rest(int fd, uint64_t ns)
 	    !names_storage(fd).in_memory)
 		return;
 	rests = true;
-	engine_sample_end(OP_FSYNC, WANTER_TOGETHER);
-	engine_sample_end(OP_FDATASYNC, WANTER_TOGETHER);
+	armed_sample_end(OP_FSYNC, WANTER_TOGETHER);
+	armed_sample_end(OP_FDATASYNC, WANTER_TOGETHER);
 }
 
 /* What is to be sat out was about memory, and a busy machine may have made it long. */
 static void wake(void)
 {
 	rests = false;
+	image_at_end(together_ends);
 	pay_begin(&pay, 0);
-	engine_sample(OP_FSYNC, WANTER_TOGETHER);
-	engine_sample(OP_FDATASYNC, WANTER_TOGETHER);
+	armed_sample(OP_FSYNC, WANTER_TOGETHER);
+	armed_sample(OP_FDATASYNC, WANTER_TOGETHER);
 }
 
 static void sync_plain(const struct passage *passage)
@@ -142,7 +146,7 @@ static void sync_plain(const struct passage *passage)
 	uint64_t ns;
 	int saved;
 
-	*passage->value = passage_time(passage, &ns);
+	*passage->value = plain_time(passage, &ns);
 	saved = errno;
 	*passage->reason = REASON_TIMED;
 	pay.slow_ns = pace_limit(PAY_SLOW_NS, ns);
@@ -246,7 +250,7 @@ static void sync_again(struct together *together, const struct passage *passage)
 	uint64_t before = clock_ns();
 	int saved;
 
-	*passage->value = watch_call_real(passage->sym, passage->regs);
+	*passage->value = plain_call(passage->sym, passage->regs);
 	saved = errno;
 	*passage->reason = REASON_WARMED;
 	together->again_ns += clock_ns() - before;

@@ -9,6 +9,7 @@
 #include "backend/ring/of_thread.h"
 #include "backend/ring/ring.h"
 #include "check.h"
+#include "call/armed.h"
 #include "dispatch/engine.h"
 #include "process/config.h"
 #include "process/process.h"
@@ -49,7 +50,8 @@ static inline void shim_begin(const char *stats)
 	config.stats = stats;
 	stats_open();
 	thread_ring_prepare();
-	engine_arm();
+	armed_refresh_with(engine_arm);
+	armed_refresh();
 	process_wake();
 }
 

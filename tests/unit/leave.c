@@ -2,7 +2,9 @@
  *
  * leave: what happens just before a way out. The ways out themselves: tests/bats/once/leave.bats.
  */
+#include "call/armed.h"
 #include "call/leave.h"
+#include "dispatch/engine.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -33,7 +35,8 @@ static void begin(void)
 	config.mode = MODE_AUTO;
 	NEED(process_owns_memory());
 	leave_settle_with(settle);
-	engine_arm();
+	armed_refresh_with(engine_arm);
+	armed_refresh();
 	process_wake();
 }
 
@@ -245,7 +248,8 @@ static void nothing_to_settle(void)
 {
 	begin();
 	leave_settle_with(NULL);
-	engine_arm();
+	armed_refresh_with(engine_arm);
+	armed_refresh();
 	late_report("linkat", "x", EIO);
 	for (enum op op = 0; op < OP_COUNT; op++)
 		CHECK(!leave_needs(op));
