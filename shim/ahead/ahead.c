@@ -3,6 +3,7 @@
 
 #include "backend/ring/ring.h"
 #include "base/path.h"
+#include "base/threads.h"
 #include "call/filestream.h"
 #include "process/process.h"
 #include "process/thread.h"
@@ -285,7 +286,7 @@ bool ahead_before(const struct passage *passage)
 		*passage->reason = REASON_NESTED;
 		return false;
 	}
-	if (process_threaded() || ring_ceded())
+	if (threads_seen() || ring_ceded())
 		return streams_before(NULL, passage);
 	if (begins_thread(passage->op)) {
 		outside_give_up();

@@ -12,7 +12,7 @@
 #include <fcntl.h>
 
 #include "backend/ring/ring.h"
-#include "call/names.h"
+#include "base/fsinfo.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"
@@ -160,7 +160,7 @@ bool device_local(struct ahead *ahead, uint64_t device, int fd)
 			return ahead->devices[i].local;
 	if (ahead->devices_known == AHEAD_DEVICES)
 		return false;
-	device_note(ahead, device, !names_storage(fd).network);
+	device_note(ahead, device, !fsinfo_storage(fd).network);
 	return ahead->devices[ahead->devices_known - 1].local;
 }
 

@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "backend/ring/ring.h"
+#include "base/fsinfo.h"
+#include "base/threads.h"
 #include "call/armed.h"
 #include "call/filestream.h"
 #include "call/image.h"
-#include "call/names.h"
 #include "call/plain.h"
 #include "over/over.h"
 #include "process/config.h"
@@ -273,7 +274,7 @@ static void go_in(void)
 {
 	struct signals_held held;
 
-	if (outside.in || outside.given_up || process_threaded() || !process_owns_memory())
+	if (outside.in || outside.given_up || threads_seen() || !process_owns_memory())
 		return;
 	thread_enter(&held);
 	signals_note_change(); /* handlers set while nobody looked */
@@ -364,7 +365,7 @@ static void outside_directory(int fd)
 		stat_sampling(1);
 	if (!outside.open_samples)
 		open_sampling(1);
-	if (outside.stat.slow && names_storage(fd).network) {
+	if (outside.stat.slow && fsinfo_storage(fd).network) {
 		struct identity identity;
 
 		if (descriptor_identify(fd, &identity))

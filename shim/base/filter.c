@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "process/config.h"
-#include "process/process.h"
+#include "base/threads.h"
 
 enum sys_permit sys_permit __attribute__((visibility("hidden"))) = SYS_UNKNOWN;
 
@@ -17,6 +16,7 @@ enum look {
 	LOOK_LATER,    /* no descriptor, no memory just now */
 };
 
+static bool may_ask;
 static bool asked;
 static unsigned filters_asked; /* how many there were then */
 
@@ -95,6 +95,11 @@ void filter_came_not(enum sys_permit before)
 	__atomic_store_n(&sys_permit, before, __ATOMIC_SEQ_CST);
 }
 
+void filter_may_be_asked(bool may)
+{
+	may_ask = may;
+}
+
 bool filter_was_asked(void)
 {
 	return asked;
@@ -117,9 +122,9 @@ bool filter_in_force(void)
 static bool first_call_allowed(void)
 {
 	unsigned filters;
-	enum look found = process_threaded() ? LOOK_LATER : look(&filters);
+	enum look found = threads_seen() ? LOOK_LATER : look(&filters);
 
-	if (found == LOOK_FILTERED && config.ask_filter) {
+	if (found == LOOK_FILTERED && may_ask) {
 		asked = true;
 		filters_asked = filters;
 		found = LOOK_FREE;

@@ -18,6 +18,9 @@
 /* True once no system call of ours may be made: a filter was found, or seen to be installed. */
 bool filter_forbids(void);
 
+/* MAY: the user says that a filter which is there at start never kills (USHIM_SECCOMP=ask). */
+void filter_may_be_asked(bool may);
+
 /* True where there was one at start and the user lets it be asked (USHIM_SECCOMP). */
 bool filter_was_asked(void);
 

@@ -7,6 +7,7 @@
 #include "ahead/ahead.h"
 #include "backend/flight.h"
 #include "base/sys.h"
+#include "base/threads.h"
 #include "call/armed.h"
 #include "call/leave.h"
 #include "call/plain.h"
@@ -159,7 +160,7 @@ static void go_in(void)
 {
 	struct signals_held held;
 
-	if (outside.in || outside.given_up || process_threaded() || ring_ceded() ||
+	if (outside.in || outside.given_up || threads_seen() || ring_ceded() ||
 	    leave_begun() || !process_owns_memory())
 		return;
 	thread_enter(&held);
@@ -361,7 +362,7 @@ bool behind_before(const struct passage *passage)
 		outside.samples = 1;
 		commands_arm();
 	}
-	if (process_threaded() || ring_ceded())
+	if (threads_seen() || ring_ceded())
 		return false;
 	if (!behind)
 		return outside_before(passage);
@@ -404,7 +405,7 @@ bool behind_after(const struct passage *passage, bool done)
 	struct signals_held held;
 
 	if (!behind || thread_self.depth || !outcome_matters(behind, passage) ||
-	    process_threaded() || !process_owns_memory())
+	    threads_seen() || !process_owns_memory())
 		return done;
 	thread_enter(&held);
 	outcome_learn(behind, passage, done);

@@ -9,8 +9,8 @@
 #include <fcntl.h>
 
 #include "base/clock.h"
+#include "base/fsinfo.h"
 #include "base/sys.h"
-#include "call/names.h"
 #include "call/plain.h"
 #include "walk/pace.h"
 
@@ -37,7 +37,7 @@ static bool call_network(const struct call *call)
 		path[directory++] = '.';
 	path[directory] = '\0';
 	fd = sys(SYS_openat, second ? call->fd2 : call->fd, path, O_PATH | O_CLOEXEC);
-	network = fd >= 0 && names_storage((int)fd).network;
+	network = fd >= 0 && fsinfo_storage((int)fd).network;
 	if (fd >= 0)
 		sys(SYS_close, fd);
 	return network;

@@ -7,6 +7,7 @@
 
 #include "base/filter.h"
 #include "base/sys.h"
+#include "base/threads.h"
 #include "call/image.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -191,7 +192,7 @@ static bool way_leads_out(enum way way, const struct regs *regs)
 {
 	if (way == WAY_SYSCALL) /* other threads go on after SYS_exit */
 		return regs->arg[0] == SYS_exit_group ||
-		       (regs->arg[0] == SYS_exit && !process_threaded());
+		       (regs->arg[0] == SYS_exit && !threads_seen());
 	if (way == WAY_UNLESS_0)
 		return (int)regs->arg[0] != 0;
 	return way != WAY_NONE;
@@ -201,7 +202,7 @@ static bool way_leads_out(enum way way, const struct regs *regs)
 static bool way_runs_handlers(enum way way)
 {
 	return way == WAY_HANDLERS || way == WAY_UNLESS_0 ||
-	       (way == WAY_THREAD && !process_threaded());
+	       (way == WAY_THREAD && !threads_seen());
 }
 
 void leave_before(enum op op, struct regs *regs)

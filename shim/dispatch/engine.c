@@ -14,8 +14,9 @@
 #include "base/sys.h"
 #include "behind/behind.h"
 #include "call/armed.h"
+#include "call/fd_owner.h"
+#include "call/guard.h"
 #include "call/leave.h"
-#include "call/names.h"
 #include "call/plain.h"
 #include "call/yield.h"
 #include "dispatch/watch.h"
@@ -122,7 +123,7 @@ static bool call_finish(const struct call *call, const struct ring *ring, long *
 		break;
 	}
 	if (call->opcode == OPCODE_OPENAT || call->opcode == OPCODE_OPENAT2)
-		names_opened((int)*value);
+		fd_owner_opened((int)*value);
 	return true;
 }
 
@@ -169,7 +170,7 @@ static bool call_extends(const struct call *call)
  * Lets RING run CALL. A transfer at the file position that ends early with an error (bad
  * memory, RLIMIT_FSIZE) moves its first bytes and leaves the position where it was: the ring
  * updates it only after a last step without error (io_uring/rw.c, kiocb_done; seen on Linux
- * 6.18). The position is the program's own (names_guard), so it can be set.
+ * 6.18). The position is the program's own (guard_check), so it can be set.
  */
 static enum reason call_submit(const struct call *call, struct ring *ring, int *result)
 {
@@ -190,7 +191,7 @@ static enum reason call_run(const struct call *call, enum outcome *outcome, long
 	enum reason reason = ring_for(call->opcode, &ring);
 
 	if (reason == REASON_NONE)
-		reason = names_guard(call);
+		reason = guard_check(call);
 	/* Past the limit SIGXFSZ is due exactly once: a worker's is lost, and one raised before
 	 * the ring went to a worker is raised again by the plain call. */
 	if (reason == REASON_NONE && call_extends(call) && process_file_size_limit() != UINT64_MAX)
@@ -235,7 +236,7 @@ static enum outcome call_try(enum op op, const long *arg, long *value, enum reas
 		thread_leave(&held);
 	}
 	if (op == OP_CLOSE)
-		names_closed((int)arg[0]);
+		fd_owner_closed((int)arg[0]);
 	*why = reason;
 	return outcome;
 }

@@ -15,10 +15,11 @@
 #include "backend/ring/ring.h"
 #include "base/filter.h"
 #include "base/sys.h"
+#include "base/threads.h"
 #include "call/armed.h"
+#include "call/fd_owner.h"
 #include "call/image.h"
 #include "call/leave.h"
-#include "call/names.h"
 #include "call/passage.h"
 #include "call/plain.h"
 #include "process/config.h"
@@ -175,7 +176,7 @@ static void cede(void)
 		return;
 	thread_self.depth++;
 	thread_cede();
-	if (had_ring && !process_threaded())
+	if (had_ring && !threads_seen())
 		workers_await();
 	thread_self.depth--;
 }
@@ -194,10 +195,10 @@ static void identity_changes(void)
 static void clone_begins(unsigned long flags)
 {
 	process_owns_memory();
-	names_forget_descriptors();
+	fd_owner_forget();
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
 		return;
-	process_note_thread();
+	threads_note();
 	cede();
 }
 
@@ -206,7 +207,7 @@ static void close_range_begins(long flags)
 {
 	if (flags & CLOSE_RANGE_UNSHARE)
 		cede();
-	names_forget_descriptors();
+	fd_owner_forget();
 }
 
 /*
@@ -276,10 +277,10 @@ static long descriptor_copied(enum sym sym, const struct regs *regs)
 	long value;
 
 	if (from != to)
-		names_closed(to);
+		fd_owner_closed(to);
 	value = plain_call(sym, regs);
 	if ((int)value >= 0)
-		names_copied(from, to);
+		fd_owner_copied(from, to);
 	return value;
 }
 
@@ -340,7 +341,7 @@ static bool syscall_begins(enum sym sym, const struct regs *regs, long *value)
 	case SYS_sched_getaffinity:
 		break;
 	default:
-		names_forget_descriptors();
+		fd_owner_forget();
 		break;
 	}
 	return false;
@@ -360,7 +361,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		signals_note_change();
 		return true;
 	case EFFECT_DESCRIPTORS:
-		names_forget_descriptors();
+		fd_owner_forget();
 		break;
 	case EFFECT_VFORK:
 		clone_begins(CLONE_VM | CLONE_VFORK);
@@ -370,14 +371,14 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		break;
 	case EFFECT_DAEMON:
 		image_ends("exit");
-		names_forget_descriptors();
+		fd_owner_forget();
 		break;
 	case EFFECT_COPY:
 		*value = descriptor_copied(sym, regs);
 		return true;
 	case EFFECT_FCNTL:
 		if (passage_fcntl_copies(regs))
-			names_forget_descriptors();
+			fd_owner_forget();
 		if ((int)regs->arg[1] == F_NOTIFY)
 			watching_begins();
 		break;
@@ -388,7 +389,7 @@ bool watch_before(enum op op, enum sym sym, const struct regs *regs, long *value
 		thread_self.cancel_async = (int)regs->arg[0] == PTHREAD_CANCEL_ASYNCHRONOUS;
 		break;
 	case EFFECT_THREAD:
-		process_note_thread();
+		threads_note();
 		break;
 	case EFFECT_CLONE:
 		clone_begins((unsigned long)regs->arg[CLONE_FLAGS]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/filter.h"
 #include "base/sys.h"
 #include "table/opcodes.h"
 #include "table/table.h"
@@ -200,7 +201,8 @@ void config_read(void)
 {
 	if (!switch_variable("USHIM", true))
 		return;
-	config.ask_filter = filter_variable(); /* before the first system call */
+	config.ask_filter = filter_variable();
+	filter_may_be_asked(config.ask_filter); /* before the first system call */
 	config.mode = mode_variable();
 	config.depth = number_variable("USHIM_DEPTH", 1, DEPTH_MAX, DEPTH_DEFAULT,
 				       "not a number from 1 to 4096");

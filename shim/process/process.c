@@ -8,7 +8,6 @@
 #include "base/sys.h"
 
 static bool awake;
-static bool threaded;
 
 /* In wiped memory: zero in a forked child until it asks. */
 static struct owner {
@@ -115,16 +114,6 @@ int *process_busy(void)
 	struct owner *page = __atomic_load_n(&owner, __ATOMIC_ACQUIRE);
 
 	return page ? &page->busy : NULL;
-}
-
-bool process_threaded(void)
-{
-	return __atomic_load_n(&threaded, __ATOMIC_RELAXED);
-}
-
-void process_note_thread(void)
-{
-	__atomic_store_n(&threaded, true, __ATOMIC_RELAXED);
 }
 
 uint64_t process_file_size_limit(void)

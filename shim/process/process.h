@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * process: what is known of the process we live in: whether we may act yet, whose memory this
- * is (a fork's child has a copy, a vfork's child borrows it), whether it has threads.
+ * is (a fork's child has a copy, a vfork's child borrows it).
  */
 #ifndef USHIM_PROCESS_H
 #define USHIM_PROCESS_H
@@ -49,10 +49,6 @@ bool process_borrows_memory(void);
 
 /* How many threads of this process are in the ring; null before anybody owned the memory. */
 int *process_busy(void);
-
-/* True once the process has, or ever had, a second thread. */
-bool process_threaded(void);
-void process_note_thread(void);
 
 /* RLIMIT_FSIZE, or UINT64_MAX; another process may set it at any time (prlimit(1)). */
 uint64_t process_file_size_limit(void);

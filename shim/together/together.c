@@ -7,10 +7,11 @@
 #include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/filter.h"
+#include "base/fsinfo.h"
+#include "base/threads.h"
 #include "call/armed.h"
 #include "call/image.h"
 #include "call/leave.h"
-#include "call/names.h"
 #include "call/plain.h"
 #include "process/config.h"
 #include "process/kin.h"
@@ -103,7 +104,7 @@ static void learn(int fd, uint64_t ns)
 		next_forget();
 	} else {
 		if (shape.identity.device != pay.device) {
-			struct storage storage = names_storage(fd);
+			struct storage storage = fsinfo_storage(fd);
 
 			pay_begin(&pay, shape.identity.device);
 			pay.barred = !storage.shares_commits;
@@ -124,7 +125,7 @@ static void learn(int fd, uint64_t ns)
 static void rest(int fd, uint64_t ns)
 {
 	if ((ns >= pay.slow_ns && !pay.barred) || pay.forced || together_keeps || !pay_rests(&pay) ||
-	    !names_storage(fd).in_memory)
+	    !fsinfo_storage(fd).in_memory)
 		return;
 	rests = true;
 	armed_sample_end(OP_FSYNC, WANTER_TOGETHER);
@@ -337,7 +338,7 @@ extern char __libc_single_threaded __attribute__((weak));
 
 static bool alone(void)
 {
-	return !process_threaded() && !ring_ceded() &&
+	return !threads_seen() && !ring_ceded() &&
 	       (!&__libc_single_threaded || __libc_single_threaded);
 }
 

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "base/fsinfo.h"
 #include "base/sys.h"
-#include "call/names.h"
 #include "process/process.h"
 
 enum {
@@ -195,7 +195,7 @@ static bool position_restore(const struct listing *listing)
 {
 	return listing->before >= 0 && listing->behind != listing->before &&
 	       sys(SYS_lseek, listing->fd, 0, SEEK_CUR) == listing->behind &&
-	       names_storage(listing->fd).seeks &&
+	       fsinfo_storage(listing->fd).seeks &&
 	       sys(SYS_lseek, listing->fd, listing->before, SEEK_SET) == listing->before;
 }
 

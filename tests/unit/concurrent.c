@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "call/names.h"
+#include "base/threads.h"
+#include "call/fd_owner.h"
 #include "enter.h"
 #include "process/signals.h"
 #include "scratch.h"
@@ -69,7 +70,7 @@ static void *disturb(void *argument)
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		CHECK_EQ(enter(sigaction, SIGUSR1, &action, NULL), 0);
 		CHECK_EQ(enter(dup2, 0, 0), 0);
-		names_forget_descriptors();
+		fd_owner_forget();
 		stats_ring_error(-1);
 		kill(getpid(), SIGUSR1);
 		usleep(100);
@@ -82,7 +83,7 @@ static void run_threads(void *(*beside)(void *))
 	static char names[THREADS][32];
 	pthread_t thread[THREADS], other;
 
-	process_note_thread();
+	threads_note();
 	if (beside)
 		NEED(pthread_create(&other, NULL, beside, NULL) == 0);
 	for (int i = 0; i < THREADS; i++) {

@@ -14,7 +14,7 @@
 
 #include "backend/ring/ring.h"
 #include "base/filter.h"
-#include "call/names.h"
+#include "base/threads.h"
 #include "dispatch/watch.h"
 #include "enter.h"
 #include "process/signals.h"
@@ -188,7 +188,7 @@ static void positions_of_threads(void)
 	begin();
 	own = enter(open, "file", O_RDONLY);
 	CHECK(read_is_ours(own));
-	process_note_thread();
+	threads_note();
 	CHECK(!read_is_ours(own));
 }
 

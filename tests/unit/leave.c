@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "base/filter.h"
+#include "base/threads.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/thread.h"
@@ -100,7 +101,7 @@ static void no_way_out(void)
 	late_report("linkat", "x", EIO);
 	CHECK_EQ(leave_by(SYM_error, 0), 0);
 	CHECK_EQ(leave_with(SYM_syscall, SYS_gettid, 0).arg[1], 0);
-	process_note_thread();
+	threads_note();
 	CHECK_EQ(leave_with(SYM_syscall, SYS_exit, 0).arg[1], 0);
 	CHECK_EQ(settled, 0);
 	CHECK(!leave_begun());
@@ -137,7 +138,7 @@ static void handlers_make_plain_calls(void)
 	begun_by(SYM_error, 0, false);
 	begun_by(SYM_argp_parse, 0, false);
 	begun_by(SYM_daemon, 0, false);
-	process_note_thread();
+	threads_note();
 	begun_by(SYM_pthread_exit, 0, false);
 }
 

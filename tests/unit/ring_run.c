@@ -236,7 +236,7 @@ struct pipe {
 	struct call get;
 };
 
-/* A read the ring cannot finish by itself: nothing like it passes names_guard. */
+/* A read the ring cannot finish by itself: nothing like it passes guard_check. */
 static void pipe_make(struct pipe *pipe)
 {
 	int ends[2];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * names: which descriptors and paths the ring may have.
+ * guard: which descriptors and paths the ring may have.
  */
-#include "call/names.h"
+#include "base/fsinfo.h"
+#include "call/fd_owner.h"
+#include "call/guard.h"
 
 #include <errno.h>
 #include <pty.h>
@@ -13,21 +15,21 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#include "process/process.h"
+#include "base/threads.h"
 #include "scratch.h"
 
 static enum reason guard_fd(enum guard guard, int fd)
 {
 	struct call call = {.guard = guard, .fd = fd};
 
-	return names_guard(&call);
+	return guard_check(&call);
 }
 
 static enum reason guard_path(const char *path, uint32_t flags)
 {
 	struct call call = {.guard = GUARD_OPEN, .fd = AT_FDCWD, .path = path, .flags = flags};
 
-	return names_guard(&call);
+	return guard_check(&call);
 }
 
 /* What each guard says of FD: file, sync, close; GUARD_POSITION says no to strangers. */
@@ -132,16 +134,16 @@ static void paths_from_directories(void)
 	scratch();
 	file_make("file", "text");
 	call.fd = open(".", O_RDONLY | O_DIRECTORY);
-	CHECK_EQ(names_guard(&call), REASON_NONE);
+	CHECK_EQ(guard_check(&call), REASON_NONE);
 	call.path = "/proc/self/status";
-	CHECK_EQ(names_guard(&call), REASON_TARGET);
+	CHECK_EQ(guard_check(&call), REASON_TARGET);
 	call.fd = open("/proc", O_RDONLY | O_DIRECTORY);
-	CHECK_EQ(names_guard(&call), REASON_TARGET);
+	CHECK_EQ(guard_check(&call), REASON_TARGET);
 	call.path = "self/status";
-	CHECK_EQ(names_guard(&call), REASON_TARGET);
+	CHECK_EQ(guard_check(&call), REASON_TARGET);
 	call.path = "file";
 	call.fd = -1;
-	CHECK_EQ(names_guard(&call), REASON_TARGET);
+	CHECK_EQ(guard_check(&call), REASON_TARGET);
 }
 
 static void owners(void)
@@ -152,30 +154,30 @@ static void owners(void)
 	file_make("file", "text");
 	fd = open("file", O_RDONLY);
 	CHECK_EQ(guard_fd(GUARD_POSITION, fd), REASON_POSITION);
-	names_opened(fd);
+	fd_owner_opened(fd);
 	CHECK_EQ(guard_fd(GUARD_POSITION, fd), REASON_NONE);
 	copy = dup(fd);
-	names_copied(fd, copy);
+	fd_owner_copied(fd, copy);
 	CHECK_EQ(guard_fd(GUARD_POSITION, copy), REASON_NONE);
-	names_closed(fd);
+	fd_owner_closed(fd);
 	CHECK_EQ(guard_fd(GUARD_POSITION, fd), REASON_POSITION);
-	names_forget_descriptors();
+	fd_owner_forget();
 	CHECK_EQ(guard_fd(GUARD_POSITION, copy), REASON_POSITION);
-	names_opened(copy);
+	fd_owner_opened(copy);
 	CHECK_EQ(guard_fd(GUARD_POSITION, copy), REASON_NONE);
-	names_copied(fd, copy);
+	fd_owner_copied(fd, copy);
 	CHECK_EQ(guard_fd(GUARD_POSITION, copy), REASON_POSITION);
-	names_opened(-1);
-	names_opened(1 << 30);
-	names_closed(-1);
-	names_copied(-1, 1 << 30);
+	fd_owner_opened(-1);
+	fd_owner_opened(1 << 30);
+	fd_owner_closed(-1);
+	fd_owner_copied(-1, 1 << 30);
 	CHECK_EQ(guard_fd(GUARD_POSITION, -1), REASON_POSITION);
 	CHECK_EQ(guard_fd(GUARD_POSITION, 1 << 30), REASON_POSITION);
 	fd = open("file", O_WRONLY | O_APPEND);
-	names_opened(fd);
+	fd_owner_opened(fd);
 	CHECK_EQ(guard_fd(GUARD_POSITION, fd), REASON_POSITION);
-	names_opened(copy);
-	process_note_thread();
+	fd_owner_opened(copy);
+	threads_note();
 	CHECK_EQ(guard_fd(GUARD_POSITION, copy), REASON_POSITION);
 }
 
@@ -185,10 +187,10 @@ static void types_are_told(void)
 	struct storage storage;
 
 	NEED(pipe(ends) == 0 && memory >= 0 && proc >= 0);
-	storage = names_storage(memory);
+	storage = fsinfo_storage(memory);
 	CHECK(storage.in_memory && storage.alike && !storage.network && !storage.shares_commits);
 	for (int i = 0; i < 3; i++) {
-		storage = names_storage((const int[]){ends[0], proc, -1}[i]);
+		storage = fsinfo_storage((const int[]){ends[0], proc, -1}[i]);
 		CHECK(!storage.in_memory && !storage.alike && !storage.network &&
 		      !storage.shares_commits);
 	}
