@@ -31,8 +31,8 @@ only() {
 
 # An object whose source has moved away since is nobody's.
 objects=$(find "$BUILD/shim" -name '*.o' 2>/dev/null | sort | while read -r object; do
-    source=$SOURCES/${object#"$BUILD"/shim/}
-    [ -e "${source%.o}.c" ] || [ -e "${source%.o}.S" ] && printf '%s\n' "$object"
+    source=${object#"$BUILD"/}
+    [ "$SOURCES" != shim ] || [ -e "${source%.o}.c" ] || [ -e "${source%.o}.S" ] && printf '%s\n' "$object"
 done)
 [ -n "$objects" ] || {
     broken "no objects under $BUILD/shim"
