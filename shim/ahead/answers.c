@@ -20,7 +20,6 @@ enum {
 	WINDOW_WALKING = 8, /* questions ahead of whoever takes longer for each than it takes, */
 	WINDOW_SLOW = 2,    /* and of whoever takes a quarter of a second */
 	HAND_OVER_NS = 10 * 1000, /* between two questions, as of walk/pace.h */
-	STEPPED_SHARE = 32, /* of what questions wait for: the most that stepping aside may take */
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
 };
 
@@ -184,6 +183,11 @@ static bool walks_slowly(const struct ahead *ahead)
 	return ahead->stat.cost_ns && ahead->habit->step_ns > ahead->stat.cost_ns;
 }
 
+static uint64_t question_cost(const struct ahead *ahead)
+{
+	return ahead->stat.cost_ns ? ahead->stat.cost_ns : ahead->stat.slow_ns;
+}
+
 /*
  * The kernel wakes the first idle worker for every entry (io_wq_activate_free_worker); that
  * one has to be off the idle list before the next entry comes, or it is woken for both and a
@@ -195,31 +199,21 @@ static void hand_over_pace(struct ahead *ahead)
 {
 	uint64_t pause = pace_of(HAND_OVER_NS);
 
-	if (walks_slowly(ahead))
+	if (walks_slowly(ahead) || aside_crowded(&ahead->aside, question_cost(ahead)))
 		return;
 	while (clock_ns() - ahead->handed_ns < pause)
 		answers_reap(ahead);
 }
 
-/*
- * On a busy machine whoever yields gives away a whole slice (3 to 20 ms), a question being worth
- * 1. So with every question a share of what it waits for may be spent, and what a step took beyond
- * that is made up for first.
- */
 static void step_aside(struct ahead *ahead)
 {
-	uint64_t cost = ahead->stat.cost_ns ? ahead->stat.cost_ns : ahead->stat.slow_ns;
-	uint64_t share = cost / STEPPED_SHARE, before;
+	uint64_t cost = question_cost(ahead), before;
 
-	if (walks_slowly(ahead))
+	if (walks_slowly(ahead) || !aside_may(&ahead->aside, cost))
 		return;
-	if (ahead->stepped_ns > share) {
-		ahead->stepped_ns -= share;
-		return;
-	}
 	before = clock_ns();
 	sys(SYS_sched_yield);
-	ahead->stepped_ns = clock_ns() - before;
+	aside_took(&ahead->aside, clock_ns() - before, cost);
 }
 
 static bool question_hand_over(struct ahead *ahead, struct ring *ring)

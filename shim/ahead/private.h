@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "call/passage.h"
 #include "table/call.h"
+#include "walk/aside.h"
 #include "walk/governor.h"
 #include "walk/sweep.h"
 
@@ -86,7 +87,7 @@ struct ahead {
 	uint64_t last_reap_ns;
 	uint64_t handing_ns; /* when the handing over of the last question began */
 	uint64_t handed_ns; /* when the last question was handed to the kernel */
-	uint64_t stepped_ns; /* what stepping aside took, as far as it is not made up for */
+	struct aside aside;
 	struct {
 		uint64_t question_ns;  /* what a question about a listed entry takes that waits, */
 		uint64_t hand_over_ns; /* and what handing one over takes */
