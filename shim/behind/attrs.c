@@ -195,6 +195,7 @@ static void mode_read(struct attribute *attribute, long mode)
 	attribute->mode = (mode_t)mode & 07777; /* chmod(2) ignores the rest */
 }
 
+/* Extended attributes are xattr_read's. */
 static struct attribute attribute_of(enum op op, const long *arg)
 {
 	struct attribute attribute = {.kind = ATTRIBUTE_KINDS};
@@ -232,10 +233,28 @@ static struct attribute attribute_of(enum op op, const long *arg)
 
 /* ---- a private directory ---- */
 
+/* What a call is to set of a directory, which STATX is. */
+struct setting {
+	struct attribute attribute;
+	struct xattr xattr; /* of ATTRIBUTE_XATTR: a copy, for the program's handlers may make such calls */
+	const struct statx *statx;
+	char shown[BEHIND_SHOWN];
+};
+
+static void setting_learn(struct behind *behind, const struct setting *setting, struct dir *dir,
+			  uint64_t mount, bool success)
+{
+	if (setting->attribute.kind == ATTRIBUTE_XATTR)
+		xattr_learn(behind, dir, mount, &setting->xattr, success);
+	else
+		wanted_learn(behind, mount, &setting->attribute, success);
+}
+
 /* At once. Nobody else sees it, and what was asked about others stays good. */
 static void attribute_make(struct behind *behind, const struct passage *passage, struct dir *dir,
-			   const struct attribute *attribute, const char shown[BEHIND_SHOWN])
+			   const struct setting *setting)
 {
+	const struct attribute *attribute = &setting->attribute;
 	const struct identity identity = dir->identity;
 	uint64_t mount = dir->mount;
 	bool success;
@@ -245,17 +264,16 @@ static void attribute_make(struct behind *behind, const struct passage *passage,
 	behind = behind_root();
 	if (!behind || attribute->kind == ATTRIBUTE_KINDS)
 		return;
-	wanted_learn(behind, mount, attribute, success);
 	dir = dir_find(behind, &identity);
+	setting_learn(behind, setting, dir, mount, success);
 	if (dir && success && dir->pending && attribute->kind == ATTRIBUTE_TIMES)
-		wanted_add(behind, dir, attribute, shown); /* again, as the pending ones will spoil them */
+		wanted_add(behind, dir, attribute, setting->shown); /* again: the pending ones will spoil them */
 }
 
 static void attribute_acknowledge(struct behind *behind, const struct passage *passage,
-				  struct dir *dir, const struct attribute *attribute,
-				  const char shown[BEHIND_SHOWN])
+				  struct dir *dir, const struct setting *setting)
 {
-	wanted_add(behind, dir, attribute, shown);
+	wanted_add(behind, dir, &setting->attribute, setting->shown);
 	queue_gather(behind, dir);
 	ahead_command(passage->op, true);
 	ahead_changed(&dir->identity);
@@ -266,20 +284,60 @@ static void attribute_acknowledge(struct behind *behind, const struct passage *p
 /* What is wanted already would come after it, though it came first. */
 static bool overtakes(const struct dir *dir, enum attribute_kind kind)
 {
-	return wanted_has(dir, ATTRIBUTE_MODE) ||
+	return wanted_has(dir, ATTRIBUTE_MODE) || wanted_has(dir, ATTRIBUTE_XATTR) ||
 	       (kind != ATTRIBUTE_KINDS && wanted_has(dir, kind));
+}
+
+static void setting_read(struct setting *setting, const struct passage *passage)
+{
+	setting->attribute = attribute_of(passage->op, passage->regs->arg);
+	if (xattr_read(&setting->xattr, passage->op, passage->regs->arg))
+		setting->attribute.kind = ATTRIBUTE_XATTR;
+}
+
+/* May it be set behind what is pending in DIR? */
+static bool setting_proven(struct behind *behind, const struct dir *dir, struct setting *setting)
+{
+	struct attribute *attribute = &setting->attribute;
+
+	behind_identify(behind);
+	if (attribute->kind == ATTRIBUTE_KINDS || mount_of(behind, dir)->by_file)
+		return false;
+	if (attribute->kind != ATTRIBUTE_XATTR)
+		return wanted_proven(behind, dir, attribute, setting->statx);
+	attribute->proof = xattr_proven(behind, dir, &setting->xattr, setting->statx);
+	return attribute->proof;
+}
+
+/* Do pending commands, and what is proven of DIR, go on as before? */
+static bool setting_harmless(const struct setting *setting, const struct passage *passage,
+			     const struct dir *dir, bool proven)
+{
+	if (setting->attribute.kind == ATTRIBUTE_TIMES)
+		return true;
+	if (proven && setting->attribute.kind == ATTRIBUTE_XATTR && setting->xattr.removes)
+		return true; /* behind them it takes no list from what inherits it */
+	return harmless(passage->op, passage->regs->arg, dir, setting->statx);
+}
+
+static void setting_count(const struct setting *setting, enum op op, struct dir *dir)
+{
+	if (op == OP_SETXATTR || op == OP_LSETXATTR || op == OP_FSETXATTR)
+		xattr_count(dir, setting->attribute.kind == ATTRIBUTE_XATTR ? &setting->xattr : NULL);
 }
 
 /* True if PASSAGE was acknowledged or made. */
 static bool private_command(struct behind *behind, const struct passage *passage, struct dir *dir,
-			    const struct statx *statx, const char shown[BEHIND_SHOWN])
+			    struct setting *setting)
 {
-	const long *arg = passage->regs->arg;
-	struct attribute attribute = attribute_of(passage->op, arg);
+	bool proven;
 
-	if (dir->wanted.posted)
+	if (dir->wanted.posted || wanted_full(dir))
 		queue_wait_dir(behind, dir);
-	if (attribute.kind != ATTRIBUTE_TIMES && !harmless(passage->op, arg, dir, statx)) {
+	setting_read(setting, passage);
+	proven = setting_proven(behind, dir, setting);
+	setting_count(setting, passage->op, dir);
+	if (!setting_harmless(setting, passage, dir, proven)) {
 		if (dir->held)
 			queue_wait_all(behind); /* links from here, which have to get at it */
 		else
@@ -288,14 +346,13 @@ static bool private_command(struct behind *behind, const struct passage *passage
 			dir->ground = GROUND_OTHER; /* what was proven may not hold any more */
 		return false;
 	}
-	if (attribute.kind != ATTRIBUTE_KINDS && wanted_proven(behind, dir, &attribute, statx) &&
-	    !mount_of(behind, dir)->by_file) {
-		attribute_acknowledge(behind, passage, dir, &attribute, shown);
+	if (proven) {
+		attribute_acknowledge(behind, passage, dir, setting);
 		return true;
 	}
-	if (!dir->pending || overtakes(dir, attribute.kind))
+	if (!dir->pending || overtakes(dir, setting->attribute.kind))
 		queue_wait_dir(behind, dir);
-	attribute_make(behind, passage, dir, &attribute, shown);
+	attribute_make(behind, passage, dir, setting);
 	return true;
 }
 
@@ -305,13 +362,13 @@ bool attributes_command(struct behind *behind, const struct passage *passage)
 	struct spot *spot = &behind->spot;
 	struct identity identity;
 	struct statx statx;
-	char shown[BEHIND_SHOWN] = "";
+	struct setting setting = {.statx = &statx};
 	struct dir *dir;
 
 	if (subject.path) {
 		spot_read(behind, spot, subject.fd, subject.path);
 		touch_name(behind, spot);
-		path_show(shown, spot);
+		path_show(setting.shown, spot);
 	}
 	if ((subject.path && !spot->known) || subject_statx(&subject, spot, &statx) != 0) {
 		queue_wait_all(behind);
@@ -322,7 +379,7 @@ bool attributes_command(struct behind *behind, const struct passage *passage)
 	if (dir)
 		dir = dir_confirm(behind, dir, subject_handle(&subject, spot));
 	if (dir && dir->ground == GROUND_PRIVATE)
-		return private_command(behind, passage, dir, &statx, shown);
+		return private_command(behind, passage, dir, &setting);
 	if (subject.path && spot->dir && spot->dir->ground == GROUND_PRIVATE)
 		touch_inode(behind, &identity);
 	else

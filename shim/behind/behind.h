@@ -14,6 +14,7 @@
  *   lost.c    what may not be destroyed because something failed late
  *   attrs.c   times, owners, modes: what may be set later, and what has to wait
  *   wanted.c  the ones set behind a directory's last pending command
+ *   xattrs.c  proofs that extended attributes may be among them
  *   touch.c   what a call has to wait for
  *   queue.c   the chains: submission, completion, waiting
  *

@@ -146,7 +146,7 @@ struct dir *dir_confirm(struct behind *behind, struct dir *dir, uint64_t handle)
 
 static bool dir_idle(const struct dir *dir)
 {
-	return !dir->pending && !dir->held && !dir->doomed && !dir->wanted.kinds;
+	return !dir->pending && !dir->held && !dir->doomed && !dir->wanted.count;
 }
 
 /* A free place, if need be that of the one not used longest: private ground goes last. */

@@ -189,7 +189,10 @@ static void ask_prepare(struct behind *behind, const struct passage *passage)
 		  passage->op == OP_READLINKAT_CHK;
 
 	empties_end(behind);
-	touch_path(behind, &behind->spot, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at]), true);
+	if (passage->op == OP_FGETXATTR || passage->op == OP_FLISTXATTR)
+		touch_descriptor(behind, (int)arg[0]);
+	else
+		touch_path(behind, &behind->spot, at ? (int)arg[0] : AT_FDCWD, PATH(arg[at]), true);
 }
 
 /* True for what nobody outside could learn by, which its arguments tell. */

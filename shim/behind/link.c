@@ -27,8 +27,8 @@ enum {
 	SOURCE_MASK = STATX_TYPE | STATX_NLINK | STATX_UID | STATX_INO | 0x1000 /* MNT_ID */,
 };
 
-/* ENOSPC, EDQUOT: the file system is not near full. User quotas do not show there. */
-static bool space_left(struct behind *behind, const struct dir *dir, struct mount *mount)
+/* User quotas do not show there. */
+bool space_left(struct behind *behind, const struct dir *dir, struct mount *mount)
 {
 	struct statfs statfs;
 	uint64_t now = clock_ns();

@@ -27,6 +27,10 @@ enum {
 	BEHIND_DOUBTED = 8,     /* file systems that showed one identity for two directories */
 	BEHIND_STREAMS = 16,    /* directory streams whose entries are noted */
 	BEHIND_MOUNTS = 8,      /* mounts known at once */
+	BEHIND_XATTRS = 32,     /* extended attributes whose setting went well, or did not; */
+	XATTR_NAME = 64,        /* of names and values no longer than this */
+	XATTR_VALUE = 256,
+	WANTED_MOST = 8,        /* calls that are put off for one directory */
 	COMMAND_SLOW_NS = 200 * 1000, /* as of walk/pace.h: one that waited, on storage that does */
 };
 
@@ -68,7 +72,16 @@ enum attribute_kind {
 	ATTRIBUTE_OWNER, /* the one it has: only the change time shows it */
 	ATTRIBUTE_MODE,
 	ATTRIBUTE_TIMES,
+	ATTRIBUTE_XATTR,
 	ATTRIBUTE_KINDS, /* none of these */
+};
+
+/* An extended attribute as a call sets it, or takes it away. */
+struct xattr {
+	bool removes;
+	uint32_t size; /* of value */
+	char name[XATTR_NAME];
+	char value[XATTR_VALUE];
 };
 
 struct attribute {
@@ -76,6 +89,15 @@ struct attribute {
 	uint32_t uid, gid;
 	mode_t mode;
 	struct timespec times[2];
+	struct xattr_proof *proof; /* of XATTR, where there is one; it says which */
+};
+
+/* A plain call set XATTR on that mount, or was refused. */
+struct xattr_proof {
+	struct xattr xattr;
+	uint64_t mount;
+	unsigned held; /* calls put off that will read it: it stays as it is */
+	bool proven, refused;
 };
 
 /* Plain calls of a kind: the last that went well, and whether any did not. */
@@ -88,13 +110,11 @@ struct attribute_proof {
 /* To be set behind what is pending, by the crew. */
 struct wanted {
 	struct crew_job job;
-	bool posted;   /* to the crew: nothing may be added */
-	uint8_t kinds; /* bits by enum attribute_kind */
-	int fd;        /* the directory's */
-	int results[ATTRIBUTE_KINDS];
-	uint32_t uid, gid;
-	mode_t mode;
-	struct timespec times[2];
+	bool posted;    /* to the crew: nothing may be added */
+	unsigned count; /* of these, in the program's order: */
+	struct attribute list[WANTED_MOST];
+	int results[WANTED_MOST];
+	int fd;                   /* the directory's */
 	char shown[BEHIND_SHOWN]; /* of the directory, for path_shown */
 };
 
@@ -115,6 +135,7 @@ struct dir {
 	uint64_t *names; /* hashes of the names used in it */
 	uint32_t names_used, names_room;
 	struct identity linked_from; /* a plain link from there succeeded */
+	size_t xattr_bytes;          /* names and values this process gave it, at most */
 	struct wanted wanted;
 
 	/* Ground being emptied. */
@@ -146,6 +167,7 @@ struct mount {
 	size_t name_most; /* bytes, by statfs(2); 0: not asked yet */
 	/* Of plain successes: the longest, and of what bytes they were. */
 	size_t longest_name, longest_target;
+	size_t xattr_bytes; /* most that a directory took; */
 	struct spelling names, targets;
 };
 
@@ -202,6 +224,9 @@ struct behind {
 	uint64_t proc_device;
 	struct likeness likeness;
 	struct attribute_proof attributes[ATTRIBUTE_KINDS];
+	struct xattr_proof xattrs[BEHIND_XATTRS];
+	unsigned xattrs_next;
+	bool xattrs_full; /* of refusals: nothing is proven any more */
 	struct {
 		DIR *stream;
 		struct dir *dir;
@@ -332,6 +357,11 @@ void stream_gave(struct behind *behind, DIR *stream, const struct dirent *entry,
 void stream_gone(struct behind *behind, DIR *stream);
 bool stream_noted(const struct behind *behind, DIR *stream);
 
+/* ---- link.c ---- */
+
+/* ENOSPC, EDQUOT: DIR's file system, of MOUNT, is not near full. */
+bool space_left(struct behind *behind, const struct dir *dir, struct mount *mount);
+
 /* ---- shown.c ---- */
 
 /* Keeps in SHOWN how the program spelled SPOT, if that says where it is; else it is empty. */
@@ -383,7 +413,7 @@ bool attributes_command(struct behind *behind, const struct passage *passage);
 
 /* ---- wanted.c ---- */
 
-/* May ATTRIBUTE be acknowledged for DIR, which is STATX now? */
+/* May ATTRIBUTE, which is no XATTR, be acknowledged for DIR, which is STATX now? */
 bool wanted_proven(const struct behind *behind, const struct dir *dir,
 		   const struct attribute *attribute, const struct statx *statx);
 
@@ -391,16 +421,38 @@ bool wanted_proven(const struct behind *behind, const struct dir *dir,
 void wanted_learn(struct behind *behind, uint64_t mount, const struct attribute *attribute,
 		  bool success);
 
+/* Can the crew get at DIR by a path? */
+bool wanted_reaches(const struct dir *dir);
+
 /* It is set behind what is pending in DIR. SHOWN: by path_show. */
 void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *attribute,
 		const char shown[BEHIND_SHOWN]);
 bool wanted_has(const struct dir *dir, enum attribute_kind kind);
+
+/* No more can be added before what is there was set. */
+bool wanted_full(const struct dir *dir);
 
 /* No command is pending in DIR any more: what is wanted is set. */
 void wanted_begin(struct behind *behind, struct dir *dir);
 
 /* Learns what has been set meanwhile. */
 void wanted_reap(struct behind *behind);
+
+/* ---- xattrs.c ---- */
+
+/* What a call with these arguments is to set. False: nothing that can be put off. */
+bool xattr_read(struct xattr *xattr, enum op op, const long *arg);
+
+/* The proof that XATTR can be set on DIR, which is STATX now, or null. */
+struct xattr_proof *xattr_proven(struct behind *behind, const struct dir *dir,
+				 const struct xattr *xattr, const struct statx *statx);
+
+/* A plain call for DIR, which may be gone (null), on that mount went well, or not. */
+void xattr_learn(struct behind *behind, const struct dir *dir, uint64_t mount,
+		 const struct xattr *xattr, bool success);
+
+/* DIR gets XATTR, by a call that is made or put off; null: one of any size. */
+void xattr_count(struct dir *dir, const struct xattr *xattr);
 
 /* ---- touch.c ---- */
 

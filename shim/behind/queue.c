@@ -414,7 +414,7 @@ static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 	if (dir->head && dir != behind->gathering && chain_ready(behind, ring, dir) &&
 	    !chain_submit(behind, ring, dir))
 		behind->ready = true;
-	if (!dir->head && dir->wanted.kinds && !dir->wanted.posted && dir != behind->gathering)
+	if (!dir->head && dir->wanted.count && !dir->wanted.posted && dir != behind->gathering)
 		wanted_begin(behind, dir);
 	if (dir->dead && !dir->pending && !dir->held)
 		dir_drop(behind, dir);
@@ -554,7 +554,7 @@ void queue_wait_dir(struct behind *behind, struct dir *dir)
 {
 	uint64_t serial = dir->serial;
 
-	behind->ready |= dir->wanted.kinds != 0;
+	behind->ready |= dir->wanted.count != 0;
 	while (dir->used && dir->serial == serial && dir->pending)
 		if (dir->wanted.posted) {
 			crew_await(&dir->wanted.job);
@@ -566,7 +566,7 @@ void queue_wait_dir(struct behind *behind, struct dir *dir)
 
 void queue_wanted(struct behind *behind, struct dir *dir)
 {
-	if (dir->wanted.kinds)
+	if (dir->wanted.count)
 		queue_wait_dir(behind, dir);
 }
 

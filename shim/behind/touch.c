@@ -41,7 +41,7 @@ static void touch_entry(struct behind *behind, struct dir *dir, const char *name
 {
 	const struct command *command;
 
-	if (!dir->pending && !dir->wanted.kinds && !dir->doomed && !dir->held)
+	if (!dir->pending && !dir->wanted.count && !dir->doomed && !dir->held)
 		return;
 	if (!name[0] || name_is_self(name) || !name_is_ascii(name)) {
 		queue_wait_all(behind);
@@ -82,7 +82,7 @@ bool touch_inode(struct behind *behind, const struct identity *identity)
 	struct dir *dir = dir_find(behind, identity);
 	const struct command *found = NULL;
 
-	if (dir && (dir->pending || dir->wanted.kinds || dir->doomed)) {
+	if (dir && (dir->pending || dir->wanted.count || dir->doomed)) {
 		touch_doomed(behind, dir);
 		queue_wait_dir(behind, dir);
 		return true;

@@ -2,9 +2,9 @@
  *
  * Attributes a private directory gets behind its last pending command. io_uring has no operation
  * for them, and made at once they would contend with the directory's own chain for its lock
- * and, times, be spoiled by it. So they are kept here, one of each kind, and when the queue is
- * empty the crew makes the plain calls, in the order owner, mode, times: the first two do not
- * change times, and an owner that stays the same does not change a directory's mode.
+ * and, times, be spoiled by it. So they are kept here, in the program's order, and when the queue is
+ * empty the crew makes the plain calls. Of times one is kept, wherever it is: the others do not
+ * change them.
  */
 #include "behind/private.h"
 
@@ -16,8 +16,8 @@
 #include "base/sys.h"
 #include "report/late.h"
 
-/* A mode is set through /proc: fchmodat2 came with Linux 6.6. */
-static bool link_leads(const struct dir *dir)
+/* Modes and extended attributes are set through /proc: fchmodat2 came with Linux 6.6, setxattrat with 6.13. */
+bool wanted_reaches(const struct dir *dir)
 {
 	char path[2];
 
@@ -35,7 +35,7 @@ bool wanted_proven(const struct behind *behind, const struct dir *dir,
 		return false;
 	if (attribute->kind == ATTRIBUTE_OWNER)
 		return proof->uid == attribute->uid && proof->gid == attribute->gid;
-	return attribute->kind != ATTRIBUTE_MODE || link_leads(dir);
+	return attribute->kind != ATTRIBUTE_MODE || wanted_reaches(dir);
 }
 
 void wanted_learn(struct behind *behind, uint64_t mount, const struct attribute *attribute,
@@ -53,16 +53,6 @@ void wanted_learn(struct behind *behind, uint64_t mount, const struct attribute 
 	proof->gid = attribute->gid;
 }
 
-/* What one call leaves alone, an earlier one may have set. */
-static void times_add(struct wanted *wanted, const struct timespec times[2])
-{
-	bool first = !(wanted->kinds & 1U << ATTRIBUTE_TIMES);
-
-	for (int i = 0; i < 2; i++)
-		if (first || times[i].tv_nsec != UTIME_OMIT)
-			wanted->times[i] = times[i];
-}
-
 /* What is wanted of DIR counts as one command that is pending there. */
 static void wanted_count(struct behind *behind, struct dir *dir, int by)
 {
@@ -71,57 +61,97 @@ static void wanted_count(struct behind *behind, struct dir *dir, int by)
 	dir->pending += (unsigned)by;
 }
 
+/* ---- what is put off ---- */
+
+static struct attribute *wanted_find(struct wanted *wanted, enum attribute_kind kind)
+{
+	for (unsigned i = 0; i < wanted->count; i++)
+		if (wanted->list[i].kind == kind)
+			return &wanted->list[i];
+	return NULL;
+}
+
+bool wanted_has(const struct dir *dir, enum attribute_kind kind)
+{
+	for (unsigned i = 0; i < dir->wanted.count; i++)
+		if (dir->wanted.list[i].kind == kind)
+			return true;
+	return false;
+}
+
+bool wanted_full(const struct dir *dir)
+{
+	return dir->wanted.count == WANTED_MOST;
+}
+
+/* What one call leaves alone, an earlier one may have set. */
+static void times_merge(struct attribute *earlier, const struct timespec times[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (times[i].tv_nsec != UTIME_OMIT)
+			earlier->times[i] = times[i];
+}
+
+/* True if ATTRIBUTE has become part of what is wanted already. */
+static bool wanted_merge(struct wanted *wanted, const struct attribute *attribute)
+{
+	struct attribute *last = wanted->count ? &wanted->list[wanted->count - 1] : NULL;
+	struct attribute *times = wanted_find(wanted, ATTRIBUTE_TIMES);
+
+	if (attribute->kind == ATTRIBUTE_TIMES && times) {
+		times_merge(times, attribute->times);
+		return true;
+	}
+	if (!last || last->kind != attribute->kind || last->kind == ATTRIBUTE_XATTR)
+		return false;
+	*last = *attribute;
+	return true;
+}
+
 void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *attribute,
 		const char shown[BEHIND_SHOWN])
 {
 	struct wanted *wanted = &dir->wanted;
 
-	switch (attribute->kind) {
-	case ATTRIBUTE_OWNER:
-		wanted->uid = attribute->uid;
-		wanted->gid = attribute->gid;
-		break;
-	case ATTRIBUTE_MODE:
-		wanted->mode = attribute->mode;
-		break;
-	case ATTRIBUTE_TIMES:
-		times_add(wanted, attribute->times);
-		break;
-	case ATTRIBUTE_KINDS:
-		return;
-	}
-	if (!wanted->kinds)
+	if (!wanted->count)
 		wanted_count(behind, dir, 1);
-	wanted->kinds |= (uint8_t)(1U << attribute->kind);
+	if (!wanted_merge(wanted, attribute)) {
+		wanted->list[wanted->count++] = *attribute;
+		if (attribute->kind == ATTRIBUTE_XATTR)
+			attribute->proof->held++;
+	}
 	memcpy(wanted->shown, shown, BEHIND_SHOWN);
-}
-
-bool wanted_has(const struct dir *dir, enum attribute_kind kind)
-{
-	return dir->wanted.kinds >> kind & 1;
 }
 
 /* ---- what the crew runs: system calls alone ---- */
 
-static int times_set(const struct wanted *wanted, const char *link)
+static int times_set(int fd, const struct timespec times[2], const char *link)
 {
-	int err = (int)sys(SYS_utimensat, wanted->fd, "", wanted->times, AT_EMPTY_PATH);
+	int err = (int)sys(SYS_utimensat, fd, "", times, AT_EMPTY_PATH);
 
 	if (err == -EINVAL || err == -EBADF) /* before Linux 5.8 not by a path descriptor */
-		err = (int)sys(SYS_utimensat, AT_FDCWD, link, wanted->times, 0);
+		err = (int)sys(SYS_utimensat, AT_FDCWD, link, times, 0);
 	return err;
 }
 
-static int attribute_set(const struct wanted *wanted, enum attribute_kind kind, const char *link)
+static int xattr_set(const struct xattr *xattr, const char *link)
 {
-	switch (kind) {
+	if (xattr->removes)
+		return (int)sys(SYS_removexattr, link, xattr->name);
+	return (int)sys(SYS_setxattr, link, xattr->name, xattr->value, (size_t)xattr->size, 0);
+}
+
+static int attribute_set(int fd, const struct attribute *attribute, const char *link)
+{
+	switch (attribute->kind) {
 	case ATTRIBUTE_OWNER:
-		return (int)sys(SYS_fchownat, wanted->fd, "", wanted->uid, wanted->gid,
-				AT_EMPTY_PATH);
+		return (int)sys(SYS_fchownat, fd, "", attribute->uid, attribute->gid, AT_EMPTY_PATH);
 	case ATTRIBUTE_MODE:
-		return (int)sys(SYS_chmod, link, wanted->mode);
+		return (int)sys(SYS_chmod, link, attribute->mode);
 	case ATTRIBUTE_TIMES:
-		return times_set(wanted, link);
+		return times_set(fd, attribute->times, link);
+	case ATTRIBUTE_XATTR:
+		return xattr_set(&attribute->proof->xattr, link);
 	case ATTRIBUTE_KINDS:
 		break;
 	}
@@ -134,10 +164,8 @@ static void wanted_set(struct crew_job *job)
 	char link[LINK_SIZE];
 
 	descriptor_link(wanted->fd, link);
-	for (enum attribute_kind kind = 0; kind < ATTRIBUTE_KINDS; kind++)
-		wanted->results[kind] = wanted->kinds >> kind & 1
-						? attribute_set(wanted, kind, link)
-						: 0;
+	for (unsigned i = 0; i < wanted->count; i++)
+		wanted->results[i] = attribute_set(wanted->fd, &wanted->list[i], link);
 }
 
 /* ---- and who has it run ---- */
@@ -156,23 +184,49 @@ void wanted_begin(struct behind *behind, struct dir *dir)
 	}
 }
 
-static void wanted_end(struct behind *behind, struct dir *dir)
+/* The system call's name. */
+static const char *attribute_name(const struct attribute *attribute)
 {
-	static const char *const names[] = {"fchownat", "fchmodat", "utimensat"};
-	struct wanted *wanted = &dir->wanted;
+	switch (attribute->kind) {
+	case ATTRIBUTE_OWNER:
+		return "fchownat";
+	case ATTRIBUTE_MODE:
+		return "fchmodat";
+	case ATTRIBUTE_TIMES:
+		return "utimensat";
+	case ATTRIBUTE_XATTR:
+		return attribute->proof->xattr.removes ? "removexattr" : "setxattr";
+	case ATTRIBUTE_KINDS:
+		break;
+	}
+	return "";
+}
+
+/* It is made, with ERR, 0 or negative. */
+static void attribute_end(struct behind *behind, struct dir *dir, struct attribute *attribute, int err)
+{
 	char path[SHOWN_ROOM];
 
-	for (enum attribute_kind kind = 0; kind < ATTRIBUTE_KINDS; kind++) {
-		int err = wanted->results[kind];
-
-		if (err == 0 || err == -ENOENT) /* removed meanwhile */
-			continue;
-		late_report(names[kind], path_shown(dir, wanted->shown, "", path), -err);
+	if (attribute->kind == ATTRIBUTE_XATTR && attribute->proof->xattr.removes && err == -ENODATA) {
+		late_gone();
+	} else if (err != 0 && err != -ENOENT) { /* removed meanwhile */
+		late_report(attribute_name(attribute), path_shown(dir, dir->wanted.shown, "", path),
+			    -err);
 		behind->failed = true;
 	}
+	if (attribute->kind == ATTRIBUTE_XATTR)
+		attribute->proof->held--;
+}
+
+static void wanted_end(struct behind *behind, struct dir *dir)
+{
+	struct wanted *wanted = &dir->wanted;
+
+	for (unsigned i = 0; i < wanted->count; i++)
+		attribute_end(behind, dir, &wanted->list[i], wanted->results[i]);
 	behind->setting--;
 	wanted_count(behind, dir, -1);
-	wanted->kinds = 0;
+	wanted->count = 0;
 	wanted->posted = false;
 	behind->ready = true; /* a removal of the directory may have waited */
 }

@@ -24,7 +24,7 @@ void late_report(const char *op, const char *path, int err);
 /* What failed late follows from a failure that was reported: it is counted, and adds no line. */
 void late_follows(void);
 
-/* What unlink or rmdir was to remove had gone: as asked, so this is counted and no more. */
+/* What was to be removed (a name, an attribute) had gone: as asked, so this is counted and no more. */
 void late_gone(void);
 
 /*

@@ -29,6 +29,8 @@ static enum fence fence_by_name(enum op op)
 	case OP_LGETXATTR:
 	case OP_LISTXATTR:
 	case OP_LLISTXATTR:
+	case OP_FGETXATTR:
+	case OP_FLISTXATTR:
 		return FENCE_ASK;
 	case OP_READDIR:
 	case OP_READDIR_R:
@@ -111,8 +113,6 @@ static enum fence fence_by_name(enum op op)
 		return FENCE_MAKE;
 	case OP_FCNTL: /* looked at more closely by who asks */
 		return FENCE_OUTSIDE;
-	case OP_FGETXATTR:
-	case OP_FLISTXATTR:
 	case OP_TELLDIR:
 	case OP_DIRFD:
 	case OP_DUP:
