@@ -20,12 +20,6 @@
 
 enum {
 	AT_ONCE = 48,
-	/*
-	 * With workers a process's table of descriptors has several users. It has room for 64 at
-	 * first, and growing it then waits for an RCU grace period, some 10 ms (Linux 6.18,
-	 * expand_fdtable). Two numbers are for what is opened once all candidates are.
-	 */
-	NUMBER_MOST = 64 - 2,
 	ENTRIES_MOST = 4096,   /* bigger directories are not listed for this */
 	SKIPS_MOST = 4,        /* files in the order that do not fit, in a row */
 	RECENT_S = 60,         /* files changed so long before those synced are not waiting */
@@ -34,22 +28,6 @@ enum {
 	VAIN_EVERY = 32,       /* only one fsync in so many is looked behind */
 	COMING = 4, /* files to come for each that was synced, as long as nobody listed them */
 };
-
-bool candidate_open(int directory, const char *name, int flags, struct candidate *candidates,
-		    unsigned count)
-{
-	long fd = sys(SYS_openat, directory, name, O_PATH | O_CLOEXEC | flags);
-	struct candidate *candidate = &candidates[count];
-
-	if (fd < 0)
-		return false;
-	*candidate = (struct candidate){.fd = OURS, .by = (int)fd};
-	if (fd < NUMBER_MOST && shape_read((int)fd, &candidate->shape) &&
-	    next_fits(candidates, count) && locks_spare(&candidate->shape))
-		return true;
-	sys(SYS_close, fd);
-	return false;
-}
 
 static bool list_entry(void *context, const struct directory_entry *entry)
 {

@@ -75,10 +75,10 @@ static void order_look(void)
 		distance = before;
 }
 
-void next_note(int fd, const struct shape *shape)
+bool next_note(int fd, const struct shape *shape)
 {
 	if (trail_length && identity_same(&trail[0].shape.identity, &shape->identity))
-		return;
+		return false;
 	for (unsigned i = TRAIL - 1; i > 0; i--)
 		trail[i] = trail[i - 1];
 	trail[0] = (struct past){.fd = fd, .shape = *shape};
@@ -90,8 +90,7 @@ void next_note(int fd, const struct shape *shape)
 	if (trail_length < TRAIL)
 		trail_length++;
 	order_look();
-	if (next_reopens())
-		record_note(fd, &shape->identity);
+	return true;
 }
 
 unsigned next_noted(void)

@@ -133,8 +133,8 @@ void stored_void_all(struct together *together);
 
 /* ---- next.c ---- */
 
-/* FD, whose inode has SHAPE, is being synced. */
-void next_note(int fd, const struct shape *shape);
+/* FD, whose inode has SHAPE, is being synced. False where it is the newest again. */
+bool next_note(int fd, const struct shape *shape);
 void next_forget(void);
 
 /* How many were noted, ever; and the newest of them (0), and the one before (1). */
@@ -162,13 +162,7 @@ bool next_fits(const struct candidate *candidates, unsigned count);
 /* What is likely to be synced after what was noted last: at most MOST. */
 unsigned next_find(struct candidate *candidates, unsigned most);
 
-/* ---- names.c ---- */
-
-/* True unless it is known that the next finds none. Cheap. */
-bool names_may_find(const struct together *together);
-
-/* The same for files that are not open, into TOGETHER. FD is the one being synced. */
-unsigned names_find(struct together *together, int fd, unsigned most);
+/* ---- candidate.c ---- */
 
 /*
  * True if what NAME in DIRECTORY leads to may be synced ahead, behind COUNT CANDIDATES; it is open
@@ -176,6 +170,14 @@ unsigned names_find(struct together *together, int fd, unsigned most);
  */
 bool candidate_open(int directory, const char *name, int flags, struct candidate *candidates,
 		    unsigned count);
+
+/* ---- names.c ---- */
+
+/* True unless it is known that the next finds none. Cheap. */
+bool names_may_find(const struct together *together);
+
+/* The same for files that are not open, into TOGETHER. FD is the one being synced. */
+unsigned names_find(struct together *together, int fd, unsigned most);
 
 /* ---- record.c ---- */
 

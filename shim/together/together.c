@@ -96,6 +96,13 @@ static void record_files(void)
 		armed_refresh();
 }
 
+/* FD, whose inode has SHAPE, is being synced: where that is by the same number again, its name may show an order. */
+static void note(int fd, const struct shape *shape)
+{
+	if (next_note(fd, shape) && next_reopens())
+		record_note(fd, &shape->identity);
+}
+
 static void learn(int fd, uint64_t ns)
 {
 	struct shape shape;
@@ -112,7 +119,7 @@ static void learn(int fd, uint64_t ns)
 			pay.opens = storage.alike && (pay.forced || !storage.network);
 		}
 		record_files();
-		next_note(fd, &shape);
+		note(fd, &shape);
 		patience_lose();
 	}
 	pay_plain(&pay, ns);
@@ -229,7 +236,7 @@ static bool sync_grouped(const struct passage *passage)
 	if (!pay_in(&pay) || pay_asks(&pay) || flight_refused() || !next_ready() || !process_owns_memory() ||
 	    !shape_read(fd, &shape) || shape.identity.device != pay.device)
 		return false;
-	next_note(fd, &shape);
+	note(fd, &shape);
 	if (!next_ordered() || !root_make() || grace_goes_on(root) ||
 	    !(next_in_line() || names_may_find(root)))
 		return false;
@@ -293,7 +300,7 @@ static bool sync_kept(struct together *together, const struct passage *passage)
 	if (!stored_good(together, stored, &shape, data_only))
 		return false;
 	stored_take(together, stored);
-	next_note(fd, &shape);
+	note(fd, &shape);
 	if (config.mode == MODE_STRICT) {
 		sync_again(together, passage);
 	} else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * ring_private: what the files of the ring module share: setup.c makes one, prep.c turns
- * calls into entries, ring.c runs one and waits, batch.c has many in flight, guard.c ends
+ * calls into entries, enter.c hands them over, ring.c runs one and waits, batch.c has many in flight, guard.c ends
  * their chains, put.c waits for the end of files, worker.c finds out whether there is
  * anybody to run them, asked.c asks a seccomp filter what it allows.
  */
@@ -64,19 +64,14 @@ long ring_register(const struct ring *ring, unsigned what, void *argument, unsig
 #define NO_FILE (-1)
 int ring_slots_make(struct ring *ring, unsigned slots);
 
+/* ---- enter.c ---- */
+
+/* Asks once which opcodes there are (ring_knows), of the kernel behind RING, a filter, and the user. */
+void ring_opcodes_ask(const struct ring *ring);
+
 /* io_uring_enter(2): hands over SUBMIT entries and waits for LEAST completions, within SLICE. */
 int ring_enter(struct ring *ring, unsigned submit, unsigned least,
 	       const struct __kernel_timespec *slice);
-
-/* ---- worker.c ---- */
-
-/* Asks for RING's first worker. 0 or a negative errno. */
-int ring_worker_ask(struct ring *ring);
-
-/* True if the completion with USER_DATA is about that; notes its RESULT. */
-bool ring_worker_note(struct ring *ring, uint64_t user_data, int result);
-
-/* ---- ring.c ---- */
 
 /* A moment, where the ring cannot be waited on. */
 void ring_wait_blindly(void);
@@ -84,6 +79,20 @@ void ring_wait_blindly(void);
 /* Makes queued entries visible to the kernel; takes back what it did not take. */
 void ring_publish(struct ring *ring);
 void ring_take_back(struct ring *ring);
+
+/* The entry that asks for the first worker: no token has this bit alone, and no sequence number is so high. */
+#define WORKER_ASKED (UINT64_C(1) << 62)
+#define WORKER_CAME 1
+
+/* True if the completion with USER_DATA is that entry's; notes its RESULT. */
+bool ring_worker_note(struct ring *ring, uint64_t user_data, int result);
+
+/* ---- worker.c ---- */
+
+/* Asks for RING's first worker. 0 or a negative errno. */
+int ring_worker_ask(struct ring *ring);
+
+/* ---- prep.c ---- */
 
 /* Fills in SQE for CALL; user_data is the caller's. */
 void ring_prep(struct io_uring_sqe *sqe, struct ring *ring, const struct call *call);

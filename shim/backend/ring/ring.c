@@ -2,11 +2,9 @@
 #include "backend/ring/private.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/filter.h"
 #include "base/sys.h"
-#include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "report/stats.h"
@@ -16,8 +14,6 @@
 /* How long a wait lasts before handlers that became due meanwhile are looked for. */
 static const struct __kernel_timespec wait_slice = {.tv_nsec = 50 * 1000 * 1000};
 
-static uint64_t opcodes_known;
-static bool opcodes_asked;
 static bool ceded;
 
 /* Counts the threads of this process between ring_begin and ring_finish. */
@@ -30,23 +26,6 @@ static bool ring_begin(void)
 static void ring_finish(void)
 {
 	__atomic_fetch_sub(process_busy(), 1, __ATOMIC_SEQ_CST);
-}
-
-static void opcodes_ask(const struct ring *ring)
-{
-	uint64_t without = config.without;
-
-	if (__atomic_load_n(&opcodes_asked, __ATOMIC_ACQUIRE))
-		return;
-	if (filter_was_asked())
-		without |= ring_refused_by_filter();
-	__atomic_store_n(&opcodes_known, ring_probe(ring) & ~without, __ATOMIC_RELAXED);
-	__atomic_store_n(&opcodes_asked, true, __ATOMIC_RELEASE);
-}
-
-bool ring_knows(enum opcode opcode)
-{
-	return opcode >= 0 && __atomic_load_n(&opcodes_known, __ATOMIC_RELAXED) >> opcode & 1;
 }
 
 static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
@@ -66,7 +45,7 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 		process_unmap(ring, sizeof(*ring));
 		return err;
 	}
-	opcodes_ask(ring);
+	ring_opcodes_ask(ring);
 	err = ring_worker_ask(ring);
 	if (err) {
 		ring_teardown(ring);
@@ -112,27 +91,6 @@ const struct statx *ring_statx(const struct ring *ring)
 	return &ring->statx;
 }
 
-/*
- * io_uring_enter(2), with a time limit where SLICE is given (EXT_ARG, Linux 5.11). liburing
- * 2.3 exports no plain enter, and its waiting functions hide how far they came.
- */
-int ring_enter(struct ring *ring, unsigned submit, unsigned least,
-	       const struct __kernel_timespec *slice)
-{
-	struct io_uring_getevents_arg extra = {.ts = (uintptr_t)slice};
-	unsigned flags = ring->enter_with | (least ? IORING_ENTER_GETEVENTS : 0);
-	bool extended = slice && ring->uring.features & IORING_FEAT_EXT_ARG;
-
-	if (ring->uring.flags & IORING_SETUP_SQPOLL)
-		flags |= IORING_ENTER_SQ_WAKEUP;
-	stats_ring(RING_STAT_ENTERS);
-	if (extended)
-		return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, least,
-				flags | IORING_ENTER_EXT_ARG, &extra, sizeof(extra));
-	return (int)sys(SYS_io_uring_enter, ring->uring.enter_ring_fd, submit, least, flags, NULL,
-			sizeof(signal_bits));
-}
-
 static struct io_uring_sqe *entry_take(struct ring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
@@ -140,23 +98,10 @@ static struct io_uring_sqe *entry_take(struct ring *ring)
 	return sqe;
 }
 
-void ring_publish(struct ring *ring)
-{
-	io_uring_smp_store_release(ring->uring.sq.ktail, ring->uring.sq.sqe_tail);
-}
-
 /* True if the kernel took every published entry. */
 static bool entry_taken(const struct ring *ring)
 {
 	return io_uring_smp_load_acquire(ring->uring.sq.khead) == ring->uring.sq.sqe_tail;
-}
-
-/* An entry left in the queue would run as part of somebody's next call. */
-void ring_take_back(struct ring *ring)
-{
-	ring->uring.sq.sqe_tail = *ring->uring.sq.khead;
-	ring->uring.sq.sqe_head = ring->uring.sq.sqe_tail;
-	ring_publish(ring);
 }
 
 /* Takes completions off the queue until SEQUENCE's is found. */
@@ -193,14 +138,6 @@ static void entry_cancel(struct ring *ring, uint64_t sequence)
 	if (ring_enter(ring, 1, 1, &wait_slice) < 0 && !entry_taken(ring))
 		ring_take_back(ring);
 	stats_ring(RING_STAT_CANCELLED);
-}
-
-/* When the ring cannot even be waited on (a filter came): workers still post to memory. */
-void ring_wait_blindly(void)
-{
-	const struct timespec pause = {.tv_nsec = 1000 * 1000};
-
-	sys(SYS_nanosleep, &pause, NULL);
 }
 
 /*

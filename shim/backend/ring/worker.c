@@ -13,11 +13,7 @@
 
 #include "base/clock.h"
 
-/* No token has this bit alone, and no sequence number is so high. */
-#define WORKER_ASKED (UINT64_C(1) << 62)
-
 enum {
-	WORKER_CAME = 1,
 	NS_PER_S = 1000 * 1000 * 1000,
 };
 
@@ -36,14 +32,6 @@ int ring_worker_ask(struct ring *ring)
 	ring_publish(ring);
 	taken = ring_enter(ring, 1, 0, NULL);
 	return taken < 0 ? taken : 0;
-}
-
-bool ring_worker_note(struct ring *ring, uint64_t user_data, int result)
-{
-	if (user_data != WORKER_ASKED)
-		return false;
-	ring->worker = result < 0 ? result : WORKER_CAME;
-	return true;
 }
 
 static void ignore(uint64_t token, int result)
