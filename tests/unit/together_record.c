@@ -48,7 +48,8 @@ static void synced(const char *name)
 	struct shape shape;
 
 	NEED(fd >= 0 && shape_read(fd, &shape));
-	next_note(fd, &shape);
+	if (next_note(fd, &shape) && next_reopens())
+		record_note(fd, &shape.identity);
 	close(fd);
 }
 
