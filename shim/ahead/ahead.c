@@ -29,18 +29,6 @@ static mode_t descriptor_kind(int fd)
 	return descriptor_statx(fd, STATX_TYPE, &statx) == 0 ? statx.stx_mode & S_IFMT : 0;
 }
 
-/*
- * A wait that the kernel does not restart by itself (signal(7): semop, epoll_wait, sigtimedwait,
- * sockets with a timeout, ...) returns EINTR, with no signal to be seen, when io_uring wants
- * the thread for making one worker more, which it does while entries queue (Linux 6.18,
- * create_worker_cb by TWA_SIGNAL). So none may queue.
- */
-void interruptions_settle(struct ahead *ahead)
-{
-	answers_release(ahead, -1);
-	contents_settle(ahead, CONTENTS_SETTLE_MS);
-}
-
 /* Input: somebody may have told us something. */
 static void effect_input(struct ahead *ahead, int fd)
 {
@@ -118,7 +106,7 @@ static void effect_on_names(struct ahead *ahead, enum op op)
 	if (!op_destroys(op) && !op_retypes(op, table_op_order(op)))
 		return;
 	contents_close(ahead, CONTENTS_SETTLE_MS);
-	contents_types_void(ahead);
+	types_void(ahead);
 }
 
 /* What a call without a part of its own means for answers. (kill also tells who is gone.) */
@@ -151,7 +139,7 @@ static void effect_syscall(struct ahead *ahead, const struct regs *regs)
 	ahead->epoch++;
 	opened_forget(ahead);
 	number_release(ahead, -1);
-	contents_types_void(ahead);
+	types_void(ahead);
 }
 
 /* An interrupted moment of the shim's own: only what needs no more than a store. */
@@ -254,8 +242,10 @@ void ahead_named(int fd, const char *path)
 {
 	struct ahead *ahead = outside_is_in() ? ahead_root() : NULL;
 
-	if (ahead)
-		questions_named(ahead, fd, path);
+	if (!ahead)
+		return;
+	questions_named(ahead, fd, path);
+	outside_look_back(ahead);
 }
 
 bool ahead_is_in(void)
@@ -306,6 +296,7 @@ bool ahead_before(const struct passage *passage)
 	if (!leaves_streams(passage->op))
 		streams_take_back(ahead);
 	done = inside(ahead, passage);
+	outside_look_back(ahead);
 	thread_leave(&held);
 	return done;
 }

@@ -28,9 +28,6 @@
 /* ARGV is the program's own, and stays where it is. */
 void ahead_begin(int argc, char **argv);
 
-/* Argument INDEX of the command line, from 0 on; null behind the last. */
-const char *ahead_operand(int index);
-
 /* True while questions are asked ahead. */
 bool ahead_is_in(void);
 

@@ -306,7 +306,7 @@ void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uin
 		uint32_t entry = sweep_at(sweep, place);
 
 		if (sweep->entries[entry].fetched || sweep->entries[entry].answer ||
-		    contents_type_known(ahead, &sweep->entries[entry]))
+		    types_known(ahead, &sweep->entries[entry]))
 			continue;
 		hand_over_pace(ahead);
 		if (!question_queue(ahead, ring, sweep, entry, true, fd))

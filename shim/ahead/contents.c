@@ -12,7 +12,6 @@
 #include <fcntl.h>
 
 #include "backend/ring/ring.h"
-#include "base/fsinfo.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"
@@ -90,31 +89,10 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 	return slot;
 }
 
-/*
- * A FIFO that took a file's name must not be opened: its writer would think that somebody
- * reads. So a type is believed as long as an answer is, and not past what this process does
- * that gives names another meaning.
- */
-bool contents_type_known(const struct ahead *ahead, const struct sweep_entry *entry)
-{
-	uint64_t now = clock_ms_of(clock_ns());
-	uint32_t age = (uint32_t)now - entry->typed_ms;
-
-	if (entry->type == DT_UNKNOWN)
-		return false;
-	return entry->type != DT_REG ||
-	       (age <= config.stale_ms && now - age > ahead->types_void_ms);
-}
-
-void contents_types_void(struct ahead *ahead)
-{
-	ahead->types_void_ms = clock_ms_of(clock_ns());
-}
-
 /* Its type is being asked for. */
 static bool entry_awaits_type(const struct ahead *ahead, const struct sweep_entry *entry)
 {
-	return entry->answer && !entry->fetched && !contents_type_known(ahead, entry);
+	return entry->answer && !entry->fetched && !types_known(ahead, entry);
 }
 
 /* Neither read ahead nor, as far as was ever known, anything but a regular file. */
@@ -125,7 +103,7 @@ static bool entry_wanted(const struct sweep_entry *entry)
 
 static bool entry_fetchable(const struct ahead *ahead, const struct sweep_entry *entry)
 {
-	return entry->type == DT_REG && contents_type_known(ahead, entry);
+	return entry->type == DT_REG && types_known(ahead, entry);
 }
 
 static uint64_t lookup_short(const struct ahead *ahead)
@@ -142,26 +120,6 @@ void contents_looked_up(struct ahead *ahead, uint64_t ns)
 	if (ns > most)
 		ns = most;
 	ahead->lookup_ns = (ahead->lookup_ns * (LOOKUP_WEIGHT - 1) + ns) / LOOKUP_WEIGHT;
-}
-
-void device_note(struct ahead *ahead, uint64_t device, bool local)
-{
-	if (ahead->devices_known == AHEAD_DEVICES)
-		return;
-	ahead->devices[ahead->devices_known].number = device;
-	ahead->devices[ahead->devices_known++].local = local;
-}
-
-/* statfs(2) is itself a question to a network or a daemon: once for each file system. */
-bool device_local(struct ahead *ahead, uint64_t device, int fd)
-{
-	for (unsigned i = 0; i < ahead->devices_known; i++)
-		if (ahead->devices[i].number == device)
-			return ahead->devices[i].local;
-	if (ahead->devices_known == AHEAD_DEVICES)
-		return false;
-	device_note(ahead, device, !fsinfo_storage(fd).network);
-	return ahead->devices[ahead->devices_known - 1].local;
 }
 
 void contents_opened(struct ahead *ahead, uint64_t device, int fd)
@@ -305,6 +263,18 @@ void contents_close(struct ahead *ahead, unsigned most_ms)
 	ahead->fetches_none |= !flight_puts_at_once(ring);
 	ahead->fetched_open = !flight_files_put(ring);
 	signals_release(&held);
+}
+
+/*
+ * A wait that the kernel does not restart by itself (signal(7): semop, epoll_wait, sigtimedwait,
+ * sockets with a timeout, ...) returns EINTR, with no signal to be seen, when io_uring wants
+ * the thread for making one worker more, which it does while entries queue (Linux 6.18,
+ * create_worker_cb by TWA_SIGNAL). So none may queue.
+ */
+void interruptions_settle(struct ahead *ahead)
+{
+	answers_release(ahead, -1);
+	contents_settle(ahead, CONTENTS_SETTLE_MS);
 }
 
 /* A chain that waits for a worker would be opened in whatever directory FD is by then. */

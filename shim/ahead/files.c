@@ -15,12 +15,6 @@ enum {
 	RUN_PROOF = 2, /* files in order before any is read ahead */
 };
 
-bool files_flags_read(uint32_t flags)
-{
-	return (flags & O_ACCMODE) == O_RDONLY &&
-	       !(flags & (O_CREAT | O_TRUNC | O_DIRECTORY | O_PATH));
-}
-
 static bool file_foreseen(const struct ahead *ahead, const struct sweep *sweep, bool follows)
 {
 	return follows && (sweep->fetch_run >= RUN_PROOF || ahead->read_to_end);
@@ -49,7 +43,7 @@ static void file_opened(struct ahead *ahead, const struct call *call, int fd, ui
 	struct identity identity;
 
 	/* Made, truncated or taken as a lock: others may have waited. Of a FIFO: we may have. */
-	if (!opened_add(ahead, fd, &identity) || !files_flags_read(call->flags)) {
+	if (!opened_add(ahead, fd, &identity) || !passage_flags_read(call->flags)) {
 		ahead->epoch++;
 		return;
 	}
@@ -112,7 +106,5 @@ bool files_read(struct ahead *ahead, const struct passage *passage)
 		contents_looked_up(ahead, read_open_ns());
 		governor_plain(&ahead->contents, read_open_ns() + ns);
 	}
-	if (!ahead->stat.in && !ahead->contents.in)
-		outside_go_out();
 	return true;
 }

@@ -131,30 +131,42 @@ struct ahead {
 	struct sweep sweeps[SWEEPS];
 };
 
-/* ---- outside.c: while nothing is asked ahead ---- */
+/* ---- state.c ---- */
 
-/* The root, or null while out. */
+#define AHEAD_MAGIC UINT64_C(0x7573686164686561)
+
+/* Ordinary memory, so that children inherit what was learned. */
+extern struct ahead_learned {
+	struct governor stat, contents;
+	unsigned stat_samples; /* timed questions still to come */
+	unsigned open_samples; /* timed opens still to come */
+	bool given_up;
+	uint64_t waits; /* a device that waits by nature */
+	bool in;        /* ushim_armed is as for going ahead */
+} ahead_learned;
+
+/* The root, or null while out; its memory, or null where there is none. */
 struct ahead *ahead_root(void);
-
-/* True if the call was made here, timed. */
-bool outside_before(const struct passage *passage);
-
-/* Nothing is worth asking any more, or nothing may be asked in this process again. */
-void outside_go_out(void);
-void outside_give_up(void);
-
-/* Gives up, once nothing is in flight, where something the ring needs was refused. */
-void outside_look(struct ahead *ahead);
-
-/* True if OP is wanted at the moment. */
-bool outside_needs(enum op op);
+struct ahead *ahead_root_memory(void);
 
 /* True while questions are asked ahead. */
 bool outside_is_in(void);
 
+/* The program opened a directory: whoever wants to know is told. */
+void directory_opened(void);
+
+/* ---- sample.c ---- */
+
+/* So many of the next questions, of the next opens, are to be timed. */
+void sample_stats(unsigned samples);
+void sample_opens(unsigned samples);
+
 /* FD was opened within OPEN_NS: the next read from it is to be timed. FETCHED: the file was
  * read ahead. STREAM: reads come through stdio. */
 void read_await(int fd, bool stream, bool fetched, uint64_t open_ns);
+
+/* True while one is awaited, through stdio or not. */
+bool read_awaits(bool stream);
 
 /* True if PASSAGE is that read; it is awaited no more. */
 bool read_awaited(const struct passage *passage);
@@ -163,13 +175,22 @@ bool read_awaited(const struct passage *passage);
 bool read_fetched(void);
 uint64_t read_open_ns(void);
 
-/* The program opened a directory: whoever wants to know is told. */
-void directory_opened(void);
+/* ---- outside.c: while nothing is asked ahead ---- */
 
-/* ---- ahead.c ---- */
+/* True if the call was made here, timed. */
+bool outside_before(const struct passage *passage);
 
-/* Waits until nothing is in flight. */
-void interruptions_settle(struct ahead *ahead);
+/* Goes out if, after what has just happened, nothing is worth asking any more. */
+void outside_look_back(const struct ahead *ahead);
+
+/* Nothing may be asked in this process again. */
+void outside_give_up(void);
+
+/* Gives up, once nothing is in flight, where something the ring needs was refused. */
+void outside_look(struct ahead *ahead);
+
+/* True if OP is wanted at the moment. */
+bool outside_needs(enum op op);
 
 /* ---- streams.c ---- */
 
@@ -207,9 +228,6 @@ bool files_open(struct ahead *ahead, const struct passage *passage);
 /* A read: true when made here, because it was to be timed. */
 bool files_read(struct ahead *ahead, const struct passage *passage);
 
-/* True if an open with FLAGS only reads. */
-bool files_flags_read(uint32_t flags);
-
 /* ---- place.c ---- */
 
 /* Reads CALL's path and finds its sweep and entry; false where there is nothing to know. */
@@ -225,6 +243,18 @@ struct sweep *place_of_descriptor(struct ahead *ahead, int fd);
 uint64_t place_where(const struct place *place);
 
 /*
+ * The path to ask ENTRY of SWEEP by, from *FD, which is changed where the path says so. It
+ * stays until place_spelled_forget; null where there is no room.
+ */
+const char *place_spell(struct ahead *ahead, const struct sweep *sweep, uint32_t entry, int *fd);
+void place_spelled_forget(struct ahead *ahead);
+
+/* What directory FD is. False where it is none, and where it cannot be told from others. */
+bool place_directory_known(int fd, struct identity *identity, uint64_t *handle);
+
+/* ---- list.c ---- */
+
+/*
  * Lists the directory PLACE is in by the shim's own means. Where the program asks about names of
  * the directory PAIR (or null), it is expected to go on in that one's order. False where it cannot.
  */
@@ -232,13 +262,6 @@ bool place_list(struct ahead *ahead, struct place *place, const struct sweep *pa
 
 /* A sweep for directory FD, spelled PREFIX (or null) relative to PREFIX_FD. */
 struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char *prefix);
-
-/*
- * The path to ask ENTRY of SWEEP by, from *FD, which is changed where the path says so. It
- * stays until place_spelled_forget; null where there is no room.
- */
-const char *place_spell(struct ahead *ahead, const struct sweep *sweep, uint32_t entry, int *fd);
-void place_spelled_forget(struct ahead *ahead);
 
 /* ---- answers.c ---- */
 
@@ -290,13 +313,23 @@ void cached_answer(struct ahead *ahead, const struct sweep *sweep, uint64_t ns);
 /* True if questions about SWEEP are answered from a cache, as far as is known. */
 bool cached_likely(const struct ahead *ahead, const struct sweep *sweep);
 
-/* ---- contents.c ---- */
+/* ---- devices.c ---- */
 
 /* False where the file system of FD, on DEVICE, waits by nature. Asked once for each device. */
 bool device_local(struct ahead *ahead, uint64_t device, int fd);
 
 /* The same, found before anything was asked ahead. */
 void device_note(struct ahead *ahead, uint64_t device, bool local);
+
+/* ---- types.c ---- */
+
+/* False where ENTRY's type is not known, or was learned too long ago to open it by. */
+bool types_known(const struct ahead *ahead, const struct sweep_entry *entry);
+
+/* Names may be of something else from here on. */
+void types_void(struct ahead *ahead);
+
+/* ---- contents.c ---- */
 
 /* Reads ahead the files behind PLACE of SWEEP. */
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
@@ -310,12 +343,6 @@ void contents_looked_up(struct ahead *ahead, uint64_t ns);
 /* As the receiver of FLIGHT_CONTENTS. */
 void contents_done(uint64_t token, int result);
 
-/* False where ENTRY's type is not known, or was learned too long ago to open it by. */
-bool contents_type_known(const struct ahead *ahead, const struct sweep_entry *entry);
-
-/* Names may be of something else from here on. */
-void contents_types_void(struct ahead *ahead);
-
 /* Descriptor FD (or any, if negative) is about to mean something else. */
 void contents_release(struct ahead *ahead, int fd);
 
@@ -325,6 +352,9 @@ void contents_settle(struct ahead *ahead, unsigned most_ms);
 /* and until the kernel has nothing open any more that was opened ahead. */
 void contents_close(struct ahead *ahead, unsigned most_ms);
 #define CONTENTS_SETTLE_MS 2000
+
+/* Waits until neither files nor answers are in flight. */
+void interruptions_settle(struct ahead *ahead);
 
 /* ---- opened.c ---- */
 

@@ -211,8 +211,6 @@ static bool question_plain(struct ahead *ahead, const struct passage *passage,
 		governor_plain(&ahead->stat, cached_plain(ahead, place->sweep, ns));
 	if (!place->sweep && *passage->value == 0)
 		questions_unlisted(ahead, place, ns);
-	if (!ahead->stat.in && !ahead->contents.in)
-		outside_go_out();
 	return true;
 }
 
@@ -289,8 +287,6 @@ void questions_named(struct ahead *ahead, int fd, const char *path)
 	answer = answers_of(ahead, place->sweep, place->entry);
 	if (answer && answer_prepare(ahead, answer)) /* the kernel would wait for it too */
 		answers_use(ahead, answer);
-	if (!ahead->stat.in && !ahead->contents.in)
-		outside_go_out();
 }
 
 /* True when the question was answered, or made here to be timed. */

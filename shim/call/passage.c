@@ -36,6 +36,12 @@ bool passage_syscall_is_plain(const struct regs *regs)
 	}
 }
 
+bool passage_flags_read(uint32_t flags)
+{
+	return (flags & O_ACCMODE) == O_RDONLY &&
+	       !(flags & (O_CREAT | O_TRUNC | O_DIRECTORY | O_PATH));
+}
+
 bool passage_shares_memory(enum op op, const struct regs *regs)
 {
 	return op == OP_SHMAT ||

@@ -27,6 +27,9 @@ int fileno(struct _IO_FILE *stream);
 bool passage_fcntl_copies(const struct regs *regs);
 bool passage_fcntl_is_plain(const struct regs *regs);
 
+/* True if an open with FLAGS only reads. */
+bool passage_flags_read(uint32_t flags);
+
 /* A syscall(2) that nobody can feel. */
 bool passage_syscall_is_plain(const struct regs *regs);
 

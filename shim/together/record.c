@@ -11,10 +11,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "ahead/ahead.h"
 #include "base/text.h"
 #include "over/over.h"
 #include "process/process.h"
+#include "walk/operands.h"
 
 enum {
 	NAMES_MOST = 16 * 1024,
@@ -93,7 +93,7 @@ static void operands_add(void)
 {
 	const char *operand;
 
-	for (int i = 0; record->count < NAMES_MOST && (operand = ahead_operand(i)); i++)
+	for (int i = 0; record->count < NAMES_MOST && (operand = operands_at(i)); i++)
 		if (operand[0] && strnlen(operand, PATH_MAX) < PATH_MAX)
 			name_add("", operand);
 	record->operands = record->count;
