@@ -2,7 +2,6 @@
 #include "behind/private.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 
 #include "ahead/ahead.h"
 #include "backend/flight.h"
@@ -19,27 +18,10 @@
 #include "table/fence.h"
 #include "walk/pace.h"
 
-#define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
-
 enum {
 	SAMPLES_FIRST = 4,  /* commands timed when the program starts */
 	COMMANDS_MOST = 64, /* kinds of them, more than there are */
 };
-
-/* Ordinary memory, so that children inherit what was learned. */
-static struct {
-	struct governor command;
-	unsigned samples; /* timed commands still to come */
-	bool given_up;
-	bool in;
-} outside;
-
-static struct behind *root;
-
-struct behind *behind_root(void)
-{
-	return outside.in && root && root->magic == BEHIND_MAGIC ? root : NULL;
-}
 
 static bool wanted(void)
 {
@@ -52,13 +34,13 @@ bool behind_needs(enum op op)
 		return false;
 	if (lost_needs(op))
 		return true;
-	if (outside.given_up)
+	if (behind_learned.given_up)
 		return false;
-	if (outside.in)
+	if (behind_learned.in)
 		return fence_of(op) != FENCE_NONE || table_op_class(op) == CLASS_HANDLE;
 	if (op == OP_MMAP || op == OP_SHMAT)
 		return true;
-	return outside.samples > 0 && table_op_class(op) == CLASS_COMMAND &&
+	return behind_learned.samples > 0 && table_op_class(op) == CLASS_COMMAND &&
 	       fence_of(op) == FENCE_COMMAND; /* the class is asked first: it costs less */
 }
 
@@ -75,16 +57,16 @@ static void commands_arm(void)
 		for (enum op op = 0; op < OP_COUNT && count < COMMANDS_MOST; op++)
 			if (fence_of(op) == FENCE_COMMAND)
 				commands[count++] = op;
-	for (unsigned i = 0; i < count && !outside.in; i++)
+	for (unsigned i = 0; i < count && !behind_learned.in; i++)
 		armed_sample(commands[i], WANTER_BEHIND);
 }
 
 /* What follows in a directory that was opened may be worth a look. */
 static void look_at_a_command(void)
 {
-	if (!wanted() || outside.samples || outside.in || outside.given_up)
+	if (!wanted() || behind_learned.samples || behind_learned.in || behind_learned.given_up)
 		return;
-	outside.samples = 1;
+	behind_learned.samples = 1;
 	commands_arm();
 }
 
@@ -92,35 +74,17 @@ void behind_begin(void)
 {
 	if (!wanted())
 		return;
-	outside.samples = SAMPLES_FIRST;
+	behind_learned.samples = SAMPLES_FIRST;
 	ahead_tell_directories(look_at_a_command);
-	outside.command.forced = outside.command.in = config.force;
+	behind_learned.command.forced = behind_learned.command.in = config.force;
 }
 
 bool behind_is_in(void)
 {
-	return outside.in;
+	return behind_learned.in;
 }
 
 /* ---- in and out ---- */
-
-/* CAP_FOWNER, as effective now (capabilities(7)). */
-static bool may_link_all(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-
-	return sys(SYS_capget, &header, data) == 0 && data[0].effective >> CAP_FOWNER & 1;
-}
-
-void behind_identify(struct behind *behind)
-{
-	if (behind->identified)
-		return;
-	behind->uid = (uint32_t)sys(SYS_setfsuid, -1); /* refused, it says what it is */
-	behind->may_link_all = may_link_all();
-	behind->identified = true;
-}
 
 /* Their guards read a direct descriptor. */
 static void chains_wait(void)
@@ -133,19 +97,19 @@ static void chains_wait(void)
 
 static bool root_make(void)
 {
+	struct behind *root = behind_root_memory();
 	struct identity proc;
 
 	if (!root)
-		root = process_map_wiped(sizeof(*root));
-	if (!root)
 		return false;
 	root->magic = BEHIND_MAGIC;
-	outside.command.slow_ns = pace_of(COMMAND_SLOW_NS);
+	behind_learned.command.slow_ns = pace_of(COMMAND_SLOW_NS);
 	root->failed = lost_any(); /* in the parent: a removal put off here would be its file's last */
 	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
 		root->proc_device = proc.device;
 	flight_receive(FLIGHT_COMMAND, command_done);
 	flight_guards_wait(chains_wait);
+	dirs_tell_doubts(behind_forget);
 	return flight_begin(command_cost_ns()) && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
 }
 
@@ -160,13 +124,13 @@ static void go_in(void)
 {
 	struct signals_held held;
 
-	if (outside.in || outside.given_up || threads_seen() || ring_ceded() ||
+	if (behind_learned.in || behind_learned.given_up || threads_seen() || ring_ceded() ||
 	    leave_begun() || !process_owns_memory())
 		return;
 	thread_enter(&held);
-	outside.given_up = interposed() || !root_make();
-	if (!outside.given_up) {
-		outside.in = true;
+	behind_learned.given_up = interposed() || !root_make();
+	if (!behind_learned.given_up) {
+		behind_learned.in = true;
 		armed_refresh();
 	}
 	thread_leave(&held);
@@ -174,8 +138,8 @@ static void go_in(void)
 
 static void go_out(void)
 {
-	outside.in = false;
-	outside.samples = 0;
+	behind_learned.in = false;
+	behind_learned.samples = 0;
 	armed_refresh();
 }
 
@@ -190,58 +154,14 @@ static void go_out_now(struct behind *behind)
 	go_out();
 }
 
-void behind_forget(struct behind *behind)
-{
-	queue_wait_all(behind);
-	empties_end(behind);
-	behind->identified = false; /* the call may be about to change it */
-	for (int i = 0; i < BEHIND_DIRS && behind->descriptors; i++)
-		if (behind->dirs[i].used)
-			dir_drop(behind, &behind->dirs[i]);
-	crew_end();
-}
-
-void behind_give_up(void)
-{
-	outside.given_up = true;
-}
-
 void behind_settle(void)
 {
 	struct behind *behind = behind_root();
 
 	if (!behind || !process_owns_memory())
 		return;
-	outside.given_up = true; /* handlers of the way out make plain calls */
+	behind_learned.given_up = true; /* handlers of the way out make plain calls */
 	go_out_now(behind);
-}
-
-/* A call comes that may take long: what gathered does not wait for it. */
-static void submit_before(struct behind *behind)
-{
-	queue_gathered(behind);
-	queue_turn(behind);
-}
-
-long command_plain(const struct passage *passage, enum reason why, bool unseen)
-{
-	uint64_t ns;
-
-	if (lost_refuses(passage))
-		return *passage->value;
-	if (fence_of(passage->op) == FENCE_COMMAND)
-		submit_before(behind_root());
-	ahead_command(passage->op, unseen);
-	*passage->value = plain_time(passage, &ns);
-	*passage->reason = why;
-	if ((int)*passage->value == 0 || ns >= COMMAND_SLOW_NS)
-		governor_plain(&outside.command, ns); /* (refused at once: the storage was not asked) */
-	return *passage->value;
-}
-
-uint64_t command_cost_ns(void)
-{
-	return outside.command.cost_ns;
 }
 
 /* ---- while out: a command is timed ---- */
@@ -275,10 +195,10 @@ static bool outside_before(const struct passage *passage)
 
 	/* Stores to such memory are output that nobody sees, however early it was mapped. */
 	if (passage_shares_memory(passage->op, passage->regs))
-		outside.given_up = true;
+		behind_learned.given_up = true;
 	if (fence_of(passage->op) != FENCE_COMMAND)
 		return false;
-	if (outside.given_up || !outside.samples ||
+	if (behind_learned.given_up || !behind_learned.samples ||
 	    over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE) {
 		sample_end(passage->op);
 		return false;
@@ -289,14 +209,14 @@ static bool outside_before(const struct passage *passage)
 		thread_leave(&held);
 	}
 	sample = command_sample(passage, &call);
-	outside.command.slow_ns = pace_limit(COMMAND_SLOW_NS, sample.waited_ns);
-	governor_plain(&outside.command, sample.waited_ns);
+	behind_learned.command.slow_ns = pace_limit(COMMAND_SLOW_NS, sample.waited_ns);
+	governor_plain(&behind_learned.command, sample.waited_ns);
 	if (sample.network)
-		governor_prior(&outside.command);
-	if (outside.command.in)
+		governor_prior(&behind_learned.command);
+	if (behind_learned.command.in)
 		go_in_with(&call, (int)*passage->value == 0, sample.network);
-	else if (!sample.slow && !outside.command.slow)
-		outside.samples--;
+	else if (!sample.slow && !behind_learned.command.slow)
+		behind_learned.samples--;
 	sample_end(passage->op);
 	return true;
 }
@@ -357,9 +277,9 @@ bool behind_before(const struct passage *passage)
 		return false;
 	if (!behind && refuses_outside(passage))
 		return true;
-	if (outside.in && !behind) { /* a forked child: the root was wiped */
+	if (behind_learned.in && !behind) { /* a forked child: the root was wiped */
 		go_out();
-		outside.samples = 1;
+		behind_learned.samples = 1;
 		commands_arm();
 	}
 	if (threads_seen() || ring_ceded())
@@ -373,7 +293,7 @@ bool behind_before(const struct passage *passage)
 		return false;
 	}
 	if (flight_refused())
-		outside.given_up = true;
+		behind_learned.given_up = true;
 	thread_enter(&held);
 	queue_make_room(behind);
 	if (!gathers(passage->op))
@@ -383,8 +303,8 @@ bool behind_before(const struct passage *passage)
 	worked_begin(behind, passage);
 	thread_leave(&held);
 	if (ends_deferral(passage))
-		outside.given_up = true;
-	if (outside.given_up || !outside.command.in)
+		behind_learned.given_up = true;
+	if (behind_learned.given_up || !behind_learned.command.in)
 		go_out_now(behind);
 	return done;
 }

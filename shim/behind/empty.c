@@ -37,23 +37,6 @@ static bool ended_has(const struct behind *behind, const struct identity *identi
 	return false;
 }
 
-static void ground_end(struct behind *behind, struct dir *dir)
-{
-	if (dir->ground == GROUND_EMPTYING) {
-		behind->ended[behind->ended_next++ % BEHIND_ENDED] = dir->identity;
-		dir->ground = GROUND_OTHER;
-	}
-	dir->listed = false;
-	dir->successes = 0;
-}
-
-void empties_end(struct behind *behind)
-{
-	for (int i = 0; i < BEHIND_DIRS && behind->removes; i++)
-		if (behind->dirs[i].used)
-			ground_end(behind, &behind->dirs[i]);
-}
-
 /* ---- listings ---- */
 
 /* False if there are too many. */

@@ -18,6 +18,14 @@
 
 struct ring;
 
+/* linux/stat.h of older headers has no name for it; Linux 5.8. */
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000U
+#endif
+
+/* What is asked of a directory. */
+#define DIR_MASK (STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO | STATX_MNT_ID)
+
 enum {
 	BEHIND_DIRS = 256,      /* directories known at once */
 	BEHIND_COMMANDS = 2048, /* acknowledged and not done: then the program waits */
@@ -244,10 +252,32 @@ struct behind {
 	struct command commands[BEHIND_COMMANDS];
 };
 
-/* ---- behind.c ---- */
+/* ---- state.c ---- */
 
-/* The root, or null while out. */
+#define BEHIND_MAGIC UINT64_C(0x75736862656869ff)
+
+/* Ordinary memory, so that children inherit what was learned. */
+extern struct behind_learned {
+	struct governor command;
+	unsigned samples; /* timed commands still to come */
+	bool given_up;
+	bool in;
+} behind_learned;
+
+/* The root, or null while out; its memory, or null where there is none. */
 struct behind *behind_root(void);
+struct behind *behind_root_memory(void);
+
+/* Who the process is by now. */
+void behind_identify(struct behind *behind);
+
+/* What a plain command took lately, nanoseconds; 0: not known. */
+uint64_t command_cost_ns(void);
+
+/* Nothing is acknowledged in this process any more, once this call is made. */
+void behind_give_up(void);
+
+/* ---- plain.c ---- */
 
 /*
  * Makes PASSAGE plainly, timed; the governor learns. UNSEEN: nobody else can see what it changes,
@@ -256,17 +286,13 @@ struct behind *behind_root(void);
  */
 long command_plain(const struct passage *passage, enum reason why, bool unseen);
 
-/* Who the process is by now. */
-void behind_identify(struct behind *behind);
+/* A call comes that may take long: what gathered does not wait for it. */
+void submit_before(struct behind *behind);
 
-/* What a plain command took lately, nanoseconds; 0: not known. */
-uint64_t command_cost_ns(void);
+/* ---- forget.c ---- */
 
 /* Everything is done, and nothing is known any more. */
 void behind_forget(struct behind *behind);
-
-/* Nothing is acknowledged in this process any more, once this call is made. */
-void behind_give_up(void);
 
 /* ---- sample.c ---- */
 
@@ -322,11 +348,25 @@ void dir_drop(struct behind *behind, struct dir *dir);
 /* Is it one of our descriptors? */
 bool descriptor_is_ours(const struct behind *behind, int fd);
 
+/* The directory PATH below FD was just made: it is private ground. */
+void dir_made(struct behind *behind, int fd, const char *path);
+
+/* Where one identity was seen for two directories, TO is told first: it makes nothing known any more. */
+void dirs_tell_doubts(void (*to)(struct behind *behind));
+
+/* DIR's names, or all directories', are not being emptied any more: something else was done. */
+void ground_end(struct behind *behind, struct dir *dir);
+void empties_end(struct behind *behind);
+
+/* ---- spot.c ---- */
+
 /* Reads PATH and finds the directory of its last component. False: there is none to speak of. */
 bool spot_read(struct behind *behind, struct spot *spot, int fd, const char *path);
 
 /* The record of SPOT's directory, made if need be. */
 struct dir *spot_take(struct behind *behind, struct spot *spot);
+
+/* ---- names.c ---- */
 
 /* Names used in private ground. */
 bool names_has(const struct dir *dir, const char *name);
@@ -339,17 +379,11 @@ void name_keep(char kept[NAME_MAX + 1], const char *name);
 /* Equal, or equal but for the case of ASCII letters. */
 bool name_same(const char *a, const char *b);
 
-/* The directory PATH below FD was just made: it is private ground. */
-void dir_made(struct behind *behind, int fd, const char *path);
-
 /* ---- link.c, empty.c: true if PASSAGE was acknowledged or made ---- */
 
 bool links_command(struct behind *behind, const struct passage *passage, struct call *call);
 bool makes_command(struct behind *behind, const struct passage *passage, struct call *call);
 bool empties_command(struct behind *behind, const struct passage *passage, struct call *call);
-
-/* Something was done that emptying does not do. */
-void empties_end(struct behind *behind);
 
 /* A stream was opened, gave ENTRY (null at its end), was moved or closed. */
 void stream_opened(struct behind *behind, DIR *stream, int fd);
