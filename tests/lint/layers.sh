@@ -50,6 +50,41 @@ only "$STDIO" '^$' "no stdio"
 only '^stdin$' '^shim/call/filestream\.o$' "stdin is for shim/call/filestream.c"
 only "$HEAP" '^$' "no heap"
 
+# The rooms of shim/, the lowest first: each knows only those before it, but for the pairs in SIBLINGS. The stubs
+# of shim/over alone are entered from outside and go up, to the one path of a call.
+ROOMS='base table over process report backend/ring backend/crew backend walk call ahead behind together dispatch .'
+SIBLINGS='backend/crew:backend/ring together:ahead together:behind'
+
+# "CALLER CALLEE SYMBOL" for every call from one object to another, as paths below shim/.
+calls=$(for object in $objects; do
+    nm "$object" | awk -v object="${object#"$BUILD"/shim/}" '
+        NF == 2 && $1 == "U" { print "uses", object, $2 }
+        NF == 3 && $2 ~ /^[A-Z]$/ { print "has", object, $3 }'
+done | sed 's/\.o / /' | awk '
+    $1 == "has" { where[$3] = $2 }
+    $1 == "uses" { user[++n] = $2; symbol[n] = $3 }
+    END {
+        for (i = 1; i <= n; i++)
+            if (symbol[i] in where && where[symbol[i]] != user[i])
+                print user[i], where[symbol[i]], symbol[i]
+    }')
+
+while read -r caller callee symbol; do
+    broken "shim/$caller calls up, $symbol of shim/$callee"
+done < <(grep -v '^over/stubs ' <<<"$calls" | awk -v rooms="$ROOMS" -v siblings="$SIBLINGS" '
+    function room(file) { return sub("/[^/]*$", "", file) ? file : "." }
+    BEGIN {
+        count = split(rooms, name, " ")
+        for (i = 1; i <= count; i++) floor[name[i]] = i
+        count = split(siblings, name, " ")
+        for (i = 1; i <= count; i++) apart[name[i]] = 1
+    }
+    NF == 3 && (floor[room($2)] > floor[room($1)] || (room($1) ":" room($2)) in apart)')
+
+while read -r circle; do
+    broken "a circle: $circle"
+done < <(grep -v '^over/stubs ' <<<"$calls" | awk 'NF { print $1, $2 }' | tsort 2>&1 >/dev/null | sed 's/^tsort: //')
+
 # Exports are for shim/over: elsewhere every global symbol is hidden.
 while read -r object name; do
     broken "exports are for shim/over: $object shows $name"

@@ -42,6 +42,28 @@ a_build() {
     done
 }
 
+# an_object ROOM/FILE LINE...
+an_object() {
+    mkdir -p "$BATS_TEST_TMPDIR/build/shim/${1%/*}"
+    printf '%s\n' "${@:2}" |
+        cc -fPIC -fvisibility=hidden -x c -c -o "$BATS_TEST_TMPDIR/build/shim/$1.o" -
+}
+
+@test "layout: a call to a higher floor, between siblings, and a circle are found" {
+    requires nm
+    mkdir "$BATS_TEST_TMPDIR/none"
+    an_object base/low 'void high(void); void low(void) { high(); }'
+    an_object dispatch/high 'void high(void) { }'
+    an_object together/one 'void other(void); void one(void) { other(); }'
+    an_object ahead/other 'void other(void) { }'
+    an_object walk/left 'void right(void); void left(void) { right(); }'
+    an_object walk/right 'void left(void); void right(void) { left(); }'
+    run ! tests/lint/layers.sh "$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/none"
+    for line in 'base/low calls up, high of' 'together/one calls up, other of' 'a circle: walk/left' 'a circle: walk/right'; do
+        [[ $output == *"$line"* ]] || fail "not found: $line"
+    done
+}
+
 @test "layout: an include out of place is found" {
     mkdir "$BATS_TEST_TMPDIR/src"
     echo '#include <liburing.h>' >"$BATS_TEST_TMPDIR/src/engine.c"
