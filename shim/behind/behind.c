@@ -296,6 +296,8 @@ bool behind_before(const struct passage *passage)
 		behind_learned.given_up = true;
 	thread_enter(&held);
 	queue_make_room(behind);
+	if (behind->doubts)
+		behind_forget(behind);
 	if (!gathers(passage->op))
 		submit_before(behind);
 	worked_look(behind);

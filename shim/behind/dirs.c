@@ -115,9 +115,15 @@ void dirs_tell_doubts(void (*to)(struct behind *behind))
 	doubt_told = to;
 }
 
+/*
+ * A completion may be what shows it. Then commands are being taken out of the queues right now, and
+ * waiting for these would begin anew in the midst of that: it is done before the program's next call.
+ */
 static void device_doubt(struct behind *behind, uint64_t device)
 {
-	if (doubt_told)
+	if (behind->landing)
+		behind->doubts = true;
+	else if (doubt_told)
 		doubt_told(behind);
 	if (device_doubted(behind, device))
 		return;

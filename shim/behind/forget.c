@@ -7,6 +7,7 @@
 void behind_forget(struct behind *behind)
 {
 	queue_wait_all(behind);
+	behind->doubts = false; /* what landed last may have brought some */
 	empties_end(behind);
 	behind->identified = false; /* the call may be about to change it */
 	for (int i = 0; i < BEHIND_DIRS && behind->descriptors; i++)

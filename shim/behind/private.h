@@ -209,6 +209,8 @@ struct behind {
 	uint64_t magic;
 	bool failed; /* something failed late: nothing more is acknowledged */
 	bool ready;  /* some directory's next chain may be submitted */
+	bool landing; /* the outcome of a command is being learned: nothing may be waited for, */
+	bool doubts;  /* and two directories were found that show one identity */
 	unsigned pending, flying; /* pending: with wanting; flying: with what is being looked up */
 	unsigned wanting; /* directories of which something is wanted, */
 	unsigned setting; /* and of these, those the crew has */

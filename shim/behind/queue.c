@@ -189,8 +189,11 @@ static void command_end(struct behind *behind, struct command *command, int resu
 		if (command->inode.inode)
 			mount_refused(behind, dir, -result);
 	}
-	if (result == 0 && command->opcode == OPCODE_MKDIRAT)
+	if (result == 0 && command->opcode == OPCODE_MKDIRAT) {
+		behind->landing = true;
 		dir_made(behind, dir->fd, command->name);
+		behind->landing = false;
+	}
 	trace_flight(TRACKS_BEFORE + (unsigned)(dir - behind->dirs), command_name(command),
 		     command->since_ns, clock_ns());
 	command_count(behind, command, -1);

@@ -7,6 +7,7 @@
  *   link     into a directory just made, and into one beside it
  *   remove   two directories, of which one keeps a file
  *   attrs    of a directory just made, and of one beside it
+ *   below    directories in one just made, and a name in each
  *   make     a directory beside one just made, and files in both
  *   nlink    removes names of files that have others, and asks about these
  *   stat     asks about names of two directories that were listed, below their descriptors
@@ -139,6 +140,21 @@ static void makes(void)
 	}
 }
 
+static void below(void)
+{
+	char name[] = "a/n0";
+
+	said("mkdir a", mkdir("a", 0755));
+	for (int i = 0; i < 8; i++) {
+		name[3] = (char)('0' + i);
+		said("mkdir", mkdir(name, 0755));
+	}
+	for (int i = 0; i < 8; i++) {
+		name[3] = (char)('0' + i);
+		said("symlink", symlink("nowhere", name_of(name, i)));
+	}
+}
+
 static void ask(int fd, const char *path)
 {
 	struct stat stat;
@@ -213,6 +229,7 @@ int main(int argc, char **argv)
 	} table[] = {
 		{"link", links}, {"remove", removes}, {"attrs", attributes},
 		{"make", makes}, {"stat", stats},     {"spelled", spelled}, {"nlink", counts},
+		{"below", below},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(table) / sizeof(*table); i++)

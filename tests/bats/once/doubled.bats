@@ -72,6 +72,8 @@ both() {
 
 @test "C2: names made in two directories of one number are where they belong" { both make; }
 
+@test "C2: directories of one number that were acknowledged are made once each" { both below; }
+
 @test "C1: answers come from the directory that was asked about" { both stat; }
 
 @test "C1: answers by a spelling come from where it begins now" { both spelled; }
