@@ -20,6 +20,7 @@ enum {
 	WINDOW_WALKING = 8, /* questions ahead of whoever takes longer for each than it takes, */
 	WINDOW_SLOW = 2,    /* and of whoever takes a quarter of a second */
 	HAND_OVER_NS = 10 * 1000, /* between two questions, as of walk/pace.h */
+	NS_PER_MS = 1000 * 1000,
 	PROBE_EVERY = 512, /* questions: one is left to the program, to see what a plain one costs */
 };
 
@@ -293,6 +294,23 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 		stats_ring(RING_STAT_BATCHES);
 	stats_flight(ahead->flying + ahead->fetching);
 	signals_release(&held);
+}
+
+/*
+ * Where one yields no more, the kernel has woken one worker for all (io_wq_activate_free_worker), and has
+ * this thread wake the next one each time that a worker goes to wait (create_worker_cb, Linux 6.18). It
+ * does that wherever it may be interrupted, but not in a listing: there all would stand still
+ * until the storage has answered. By the time that the first answer is here the others are asked.
+ */
+void answers_get_going(struct ahead *ahead)
+{
+	struct ring *ring = flight_ring();
+	uint64_t cost = question_cost(ahead);
+
+	answers_reap(ahead);
+	if (!ring || !ahead->flying || !aside_crowded(&ahead->aside, cost))
+		return;
+	ring_await(ring, (unsigned)(cost / NS_PER_MS) + 1);
 }
 
 void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,

@@ -268,6 +268,9 @@ struct sweep *place_sweep(struct ahead *ahead, int fd, int prefix_fd, const char
 /* Asks about the entries behind PLACE of SWEEP, as far as window, waste and room allow. */
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd);
 
+/* The program is about to wait for something else: sees to it that what was asked is under way. */
+void answers_get_going(struct ahead *ahead);
+
 /* Asks for the types of entries behind PLACE, up to UNTIL, that nothing recent tells. */
 void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
 		   int fd);

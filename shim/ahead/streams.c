@@ -40,8 +40,10 @@ static void stream_grew(struct ahead *ahead, DIR *stream, const struct directory
 	listing_ahead(stream, stream_name, sweep);
 	if (ahead->listed_habit)
 		ahead->habit = ahead->listed_habit;
-	if (ahead->habit->confident && sweep->last == SWEEP_NONE)
+	if (ahead->habit->confident && sweep->last == SWEEP_NONE) {
 		answers_ask(ahead, sweep, SWEEP_NONE, fd);
+		answers_get_going(ahead);
+	}
 }
 
 /* What cannot be taken back is handed out in its turn, whatever happens meanwhile. */
