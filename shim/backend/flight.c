@@ -7,11 +7,14 @@
 #include "backend/ring/of_thread.h"
 #include "process/config.h"
 #include "process/process.h"
+#include "process/threads_left.h"
 #include "process/thread.h"
 #include "report/stats.h"
 
 enum {
 	KIND_SHIFT = 56,
+	LEFT_SHARE = 4,    /* workers may take one fourth of what processes may be added, */
+	WORKERS_LEAST = 8, /* and where that is less than this, none are asked for */
 };
 
 #define FORCED_PATIENCE_NS UINT64_C(1000000000)
@@ -54,20 +57,36 @@ static bool worker_came(struct ring *ring, uint64_t patience_ns)
 	return came > 0;
 }
 
+/* How many may run at once; 0 where others would go short of processes. */
+static unsigned workers_most(void)
+{
+	uint64_t share = threads_left() / LEFT_SHARE;
+
+	if (share >= config.depth)
+		return config.depth;
+	return share < WORKERS_LEAST ? 0 : (unsigned)share;
+}
+
 bool flight_begin(uint64_t cost_ns)
 {
 	struct ring *ring = flight_ring();
+	unsigned workers;
 	int why = 0;
 
 	if (flight_refused() || ring)
 		return !refused;
+	workers = workers_most();
+	if (!workers) {
+		flight_refuse(-EAGAIN);
+		return false;
+	}
 	ring = thread_ring(&why);
 	if (why)
 		stats_ring_error(why);
 	if (!ring)
 		return false;
 	vain = 0;
-	slotless = ring_widen(ring, config.depth, FLIGHT_SLOTS_ALL) < 0;
+	slotless = ring_widen(ring, workers, FLIGHT_SLOTS_ALL) < 0;
 	worker_came(ring, config.force ? FORCED_PATIENCE_NS : cost_ns);
 	return !refused;
 }

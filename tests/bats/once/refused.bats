@@ -31,6 +31,24 @@ setup() {
 
 teardown() {
     leave_slow
+    local _
+    for _ in {1..50}; do
+        [ -n "${GROUP-}" ] && ! rmdir "$GROUP" 2>/dev/null || return 0
+        sleep 0.1
+    done
+}
+
+# group_of CONTROLLER: GROUP, a cgroup that limits by it, and WITH, what takes a command into it.
+group_of() {
+    requires root
+    local at=/sys/fs/cgroup/$1
+    [ -e "$at/cgroup.procs" ] || at=/sys/fs/cgroup # version 2
+    [ "$at" != /sys/fs/cgroup ] || grep -qsw "$1" "$at/cgroup.subtree_control" ||
+        echo "+$1" 2>/dev/null >"$at/cgroup.subtree_control" || skip "requires a cgroup with $1"
+    GROUP=$at/ushim-test.$$
+    mkdir "$GROUP" 2>/dev/null || { GROUP=; skip "requires a cgroup with $1"; }
+    # shellcheck disable=SC2016 # expanded where it runs
+    WITH=(sh -c 'echo $$ >"$0" && exec "$@"' "$GROUP/cgroup.procs")
 }
 
 KINDS='lists reads links removes'
@@ -50,6 +68,7 @@ declare -gA COMMAND=(
     [reads]='grep -r . src'
     [links]='cp -al src dst; find dst | sort'
     [removes]='rm -r out; ls'
+    [forks]='find src -size -3k -name f[135] -exec echo {} +'
 )
 
 # alike KIND [STRACE-OPTION...]: KIND plainly and under the library, where strace counts io_uring and
@@ -117,6 +136,20 @@ refused() {
         [ "$(called io_uring_enter)" -le 12 ] || fail "$(called io_uring_enter) calls of io_uring_enter"
         [ "$(field asked)$(field fetched)$(deferred)" = 000 ] || fail "$(cat ../record)"
     done
+}
+
+@test "C10: workers leave others the processes of a container" {
+    group_of pids
+    local kind most
+    # With one process more, with some, and with so many that a few workers are nobody's loss.
+    for most in 2 5 40; do
+        echo "$most" >"$GROUP/pids.max"
+        for kind in forks reads links removes lists; do
+            alike "$kind" -e trace=/io_uring
+            [ "$most" = 40 ] || [ "$(field asked)$(field fetched)$(deferred)" = 000 ] || fail "$most: $(cat ../record)"
+        done
+    done
+    [ "$(field used)" -gt 4 ] || fail "$(cat ../record)"
 }
 
 @test "C10: questions that come back undone for want of a worker are not counted as used" {
