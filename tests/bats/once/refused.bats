@@ -152,6 +152,17 @@ refused() {
     [ "$(field used)" -gt 4 ] || fail "$(cat ../record)"
 }
 
+@test "C10: what is asked ahead fits into a small container's memory" {
+    group_of memory
+    local kind limit=$GROUP/memory.limit_in_bytes
+    [ -e "$limit" ] || limit=$GROUP/memory.max
+    echo $((6 << 20)) >"$limit" # as docker allows
+    for kind in forks reads links removes lists; do
+        alike "$kind" -e trace=/io_uring
+    done
+    [ "$(field used)" -gt 4 ] || fail "$(cat ../record)"
+}
+
 @test "C10: questions that come back undone for want of a worker are not counted as used" {
     requires root
     requires prlimit
