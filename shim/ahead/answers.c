@@ -99,7 +99,7 @@ void answers_reap(struct ahead *ahead)
 {
 	struct ring *ring = flight_ring();
 
-	if (!ring || !(ahead->flying || ahead->fetching))
+	if (!ring || !(ahead->flying || ahead->fetching || ahead->look.state == LOOK_FLYING))
 		return;
 	flight_reap(ring);
 	ahead->last_reap_ns = clock_ns();

@@ -210,6 +210,17 @@ static uint32_t fetch_window(const struct ahead *ahead)
 	return window < FETCH_WINDOW ? window : FETCH_WINDOW;
 }
 
+/*
+ * How long the program is likely to wait for files yet: for those of this directory; and, as far as anybody
+ * knows, for as long as it has.
+ */
+static uint64_t coming_ns(const struct ahead *ahead, const struct sweep *sweep, uint32_t place)
+{
+	uint64_t here = (sweep->count - place) * ahead->contents.cost_ns;
+
+	return here > ahead->plain_ns ? here : ahead->plain_ns;
+}
+
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
 	struct ring *ring = flight_open();
@@ -217,7 +228,8 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 	uint32_t window = fetch_window(ahead);
 	struct signals_held held;
 
-	if (!ring || !flight_has_slots() || ahead->fetches_none || watching())
+	if (!ring || !flight_has_slots() || ahead->fetches_none || watching() ||
+	    !leases_spared(ahead, ring, coming_ns(ahead, sweep, place)))
 		return;
 	if (!ahead->scratch)
 		ahead->scratch = process_map_private(FETCH_BYTES);
@@ -257,6 +269,7 @@ void contents_close(struct ahead *ahead, unsigned most_ms)
 	struct signals_held held;
 
 	contents_settle(ahead, most_ms);
+	leases_settle(ahead);
 	if (!ring || !ahead->fetched_open || ahead->fetching)
 		return;
 	signals_hold(&held);
@@ -275,6 +288,7 @@ void interruptions_settle(struct ahead *ahead)
 {
 	answers_release(ahead, -1);
 	contents_settle(ahead, CONTENTS_SETTLE_MS);
+	leases_settle(ahead);
 }
 
 /* A chain that waits for a worker would be opened in whatever directory FD is by then. */

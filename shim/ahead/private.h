@@ -27,6 +27,8 @@ enum {
 	AHEAD_OPENED = 256,  /* inodes remembered as open here */
 	AHEAD_SEEN = 256,    /* looks at inodes that are remembered */
 	AHEAD_SPELLED = 64 * 1024,
+	LOOK_TEXT = 4096, /* the kernel gives no more at a time */
+	LOOK_LINE = 256,
 };
 
 enum answer_state {
@@ -75,6 +77,25 @@ struct place {
 	char path[PATH_MAX];
 };
 
+/* Looks for leases. */
+struct look {
+	enum look_state {
+		LOOK_NONE,
+		LOOK_FLYING,
+		LOOK_LANDED,
+	} state;
+	int read;          /* what the last read gave: bytes or a negative errno */
+	unsigned reads;    /* of this look, so far */
+	bool breaks;       /* it has found one that reading breaks */
+	uint64_t begun_ns; /* when it began */
+	uint64_t offset;   /* where the next read begins, */
+	size_t overlap;    /* with so many bytes that are known: */
+	char line[LOOK_LINE];
+	char text[LOOK_TEXT];
+	uint64_t known_ns; /* when the last look began that came to an end; 0: none has */
+	bool known_breaks; /* and what it has found */
+};
+
 /* In wiped memory: a forked child starts without. */
 struct ahead {
 	uint64_t magic;
@@ -121,6 +142,8 @@ struct ahead {
 	uint32_t fetch_slots; /* direct descriptors in use, as bits */
 	uint64_t fetch_ns[FLIGHT_SLOTS]; /* when each was submitted */
 	int fetch_fd[FLIGHT_SLOTS];      /* the directory it is opened in */
+	uint64_t plain_ns; /* what files took that were not read ahead, since we are in */
+	struct look look;
 	uint64_t types_void_ms; /* types learned until then are not to be opened by */
 	char *scratch;        /* where contents read ahead go: nobody reads them there */
 	struct place place;   /* the one being looked at: too big for a small signal stack */
@@ -315,6 +338,23 @@ void cached_answer(struct ahead *ahead, const struct sweep *sweep, uint64_t ns);
 
 /* True if questions about SWEEP are answered from a cache, as far as is known. */
 bool cached_likely(const struct ahead *ahead, const struct sweep *sweep);
+
+/* ---- leases.c ---- */
+
+/*
+ * True if opening files ahead breaks nobody's lease, as was seen a moment ago. Else, and where it is time, a
+ * look is begun, if what is to come is so much, COMING_NS, that it is worth one.
+ */
+bool leases_spared(struct ahead *ahead, struct ring *ring, uint64_t coming_ns);
+
+/* True while nothing is read ahead only because a look is not back yet. */
+bool leases_awaited(const struct ahead *ahead);
+
+/* Waits until no look is in flight. */
+void leases_settle(struct ahead *ahead);
+
+/* True if LINE of /proc/locks shows a lease that is broken by who opens the file to read it. */
+bool leases_line_breaks(const char *line);
 
 /* ---- devices.c ---- */
 

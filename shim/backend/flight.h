@@ -20,14 +20,16 @@ enum flight {
 	FLIGHT_COMMAND,  /* commands acknowledged, and what they are prepared with */
 	FLIGHT_DURABLE,  /* fsyncs started together */
 	FLIGHT_GRACE,    /* a wait that spares them one */
+	FLIGHT_LEASES,   /* a look for leases, before files are read ahead */
 	FLIGHT_KINDS,
 };
 
-/* Direct descriptors: files being read ahead, the one of FLIGHT_GRACE, the one of guards. */
+/* Direct descriptors: files being read ahead, those of FLIGHT_GRACE and FLIGHT_LEASES, the one of guards. */
 #define FLIGHT_SLOTS 32
 #define FLIGHT_SLOT_GRACE FLIGHT_SLOTS
 #define FLIGHT_SLOT_GUARD (FLIGHT_SLOTS + 1)
-#define FLIGHT_SLOTS_ALL (FLIGHT_SLOTS + 2)
+#define FLIGHT_SLOT_LEASES (FLIGHT_SLOTS + 2)
+#define FLIGHT_SLOTS_ALL (FLIGHT_SLOTS + 3)
 
 /*
  * Makes the ring, for USHIM_DEPTH blocking operations at once. False where there is none, or it was

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * ahead-lease DIRECTORY: lists files and reads the first ones; the next ones are under somebody's
- * lease, so that who opens them waits until that one lets go (fcntl(2), F_SETLEASE). Whatever
- * reads ahead must find them busy and leave: when the leases are given back, nobody may be there
- * who has waited to open. inotify(7) tells.
+ * ahead-lease WAY DIRECTORY: lists files and reads the first ones; the next ones are under somebody's
+ * lease, so that who opens them waits until that one lets go (fcntl(2), F_SETLEASE), among so many locks
+ * that the kernel does not list them in one piece.
+ *
+ * held: they were when the first file was read. Nobody may come for one of them.
+ *
+ * taken: while files are being read. Whatever reads ahead and does not know yet must find them busy and
+ * leave: when the leases are given back, nobody may be there who has waited to open. inotify(7) tells.
+ *
+ * own: the program itself takes a lease on a file that is being read ahead, and has to get it.
  *
  * 77 where files have no leases.
  */
@@ -11,17 +17,20 @@
 #include "readers.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
-enum { FILES = 30, READ = 6, LEASED = 8 };
+enum { FILES = 30, READ_FIRST = 3, READ = 6, LEASED = 8, LOCKS = 300 };
 
 static char names[FILES][300];
 static int leased[FILES];
+static bool held; /* before the first file is read */
 
 static void files_make(void)
 {
@@ -34,6 +43,7 @@ static void files_make(void)
 	}
 	file_make("first");
 	file_make("second");
+	file_make("locked");
 }
 
 /* In the order of the listing from here on. */
@@ -61,6 +71,19 @@ static void leases_take(void)
 	}
 }
 
+/* The newest are listed first, so the leases are behind these. */
+static void locks_take(void)
+{
+	int fd;
+
+	CHECK(fd = open("locked", O_RDWR));
+	for (int i = 0; i < LOCKS; i++) {
+		struct flock lock = {.l_type = F_WRLCK, .l_start = 2 * i, .l_len = 1};
+
+		CHECK(fcntl(fd, F_SETLK, &lock));
+	}
+}
+
 static void leases_give_back(void)
 {
 	int wanted = 0;
@@ -69,7 +92,9 @@ static void leases_give_back(void)
 		wanted += fcntl(leased[i], F_GETLEASE) == F_RDLCK;
 		CHECK(fcntl(leased[i], F_SETLEASE, F_UNLCK));
 	}
-	if (!wanted)
+	if (held && wanted)
+		errx(1, "somebody has come for %d of them", wanted);
+	if (!held && !wanted)
 		errx(1, "nobody has come for one of them");
 }
 
@@ -102,7 +127,10 @@ static void hold(int told, int says)
 {
 	int watch;
 
+	if (!held && !hear(told))
+		exit(1);
 	leases_take();
+	locks_take();
 	watch = watch_begin();
 	watch_add(watch, "files", IN_OPEN);
 	watch = watch_hide(watch);
@@ -118,10 +146,19 @@ static void hold(int told, int says)
 /* A removal lets what is being opened ahead come to its end, as far as it does. */
 static void read_ahead_of(int told, int says)
 {
+	int first = 0;
+
+	if (!held) {
+		list();
+		while (first < READ_FIRST)
+			file_read(AT_FDCWD, names[first++]);
+		say(says);
+	}
 	if (!hear(told))
 		return;
-	list();
-	for (int i = 0; i < READ; i++)
+	if (held)
+		list();
+	for (int i = first; i < READ; i++)
 		file_read(AT_FDCWD, names[i]);
 	CHECK(unlink("first"));
 	say(says);
@@ -129,14 +166,35 @@ static void read_ahead_of(int told, int says)
 		CHECK(unlink("second"));
 }
 
+/* Opening one has the next ones read. */
+static int take_own(void)
+{
+	const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+	int fd;
+
+	list();
+	CHECK(fd = open(names[2], O_RDWR)); /* on FUSE an open waits for reads */
+	list();
+	file_read(AT_FDCWD, names[0]);
+	CHECK(open(names[1], O_RDONLY));
+	for (int i = 0; i < 5; i++) /* they are open by then, and their reads take longer; */
+		raw(SYS_nanosleep, &moment, NULL); /* new workers end a sleep early */
+	if (fcntl(fd, F_SETLEASE, F_WRLCK))
+		err(errno == EAGAIN ? 1 : 77, "F_SETLEASE");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int there[2], back[2], status, pid;
 
-	if (argc != 2)
+	if (argc != 3)
 		errx(2, "usage: see the source");
-	CHECK(chdir(argv[1]));
+	CHECK(chdir(argv[2]));
 	files_make();
+	if (!strcmp(argv[1], "own"))
+		return take_own();
+	held = !strcmp(argv[1], "held");
 	list();
 	CHECK(pipe(there));
 	CHECK(pipe(back));

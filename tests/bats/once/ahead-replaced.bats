@@ -62,15 +62,24 @@ no_fifo_opened() {
     USHIM_STALE_MS=20 at_once "$PROG/ahead-fifo" stranger stranger
 }
 
-@test "A file under somebody's lease is not waited for by whoever opens it ahead" {
+# leased WAY DIRECTORY: ahead-lease in both modes
+leased() {
     local mode status
     for mode in auto strict; do
-        mkdir "$mode"
+        mkdir -p "$2/$mode"
         status=0
-        USHIM_STALE_MS=60000 USHIM_FORCE=1 shim_in "$mode" "$PROG/ahead-lease" "$mode" || status=$?
+        USHIM_STALE_MS=60000 USHIM_FORCE=1 shim_in "$mode" "$PROG/ahead-lease" "$1" "$2/$mode" || status=$?
         [ "$status" -ne 77 ] || skip "requires leases"
         [ "$status" -eq 0 ] || fail "$mode: status $status"
     done
+}
+
+@test "A file under somebody's lease is not opened ahead" {
+    leased held .
+}
+
+@test "A file whose lease was taken since the last look is not waited for by whoever opens it ahead" {
+    leased taken .
 }
 
 # on_slowfs COMMAND...: in the directory back, seen through slowfs as mnt.
