@@ -209,6 +209,8 @@ static bool inside(struct ahead *ahead, const struct passage *passage)
 	case KIND_FCNTL:
 		if (!passage_fcntl_is_plain(regs))
 			ahead->epoch++;
+		if (passage_fcntl_leases(regs)) /* it gets none while we have the file open */
+			contents_close(ahead, CONTENTS_SETTLE_MS);
 		return false;
 	case KIND_SYSCALL:
 		effect_syscall(ahead, regs);

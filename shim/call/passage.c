@@ -24,6 +24,13 @@ bool passage_fcntl_is_plain(const struct regs *regs)
 	}
 }
 
+bool passage_fcntl_leases(const struct regs *regs)
+{
+	enum { SET_DELEGATION = F_SETLEASE + 16 }; /* F_SETDELEG, Linux 6.19 */
+
+	return (int)regs->arg[1] == F_SETLEASE || (int)regs->arg[1] == SET_DELEGATION;
+}
+
 bool passage_syscall_is_plain(const struct regs *regs)
 {
 	switch (regs->arg[0]) {

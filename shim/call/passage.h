@@ -30,6 +30,9 @@ bool passage_fcntl_is_plain(const struct regs *regs);
 /* True if an open with FLAGS only reads. */
 bool passage_flags_read(uint32_t flags);
 
+/* True if it takes a lease, or a delegation. */
+bool passage_fcntl_leases(const struct regs *regs);
+
 /* A syscall(2) that nobody can feel. */
 bool passage_syscall_is_plain(const struct regs *regs);
 

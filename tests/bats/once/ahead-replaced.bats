@@ -113,6 +113,11 @@ teardown() {
     done
 }
 
+@test "What is being read ahead is closed before the program takes a lease on it" {
+    on_slowfs --delay=read:200ms
+    leased own mnt
+}
+
 @test "Nor on storage where every type has to be asked for" {
     on_slowfs --delay=1ms
     USHIM_STALE_MS=60000 no_fifo_opened mnt 3 unlink rename swap chdir child symlink
