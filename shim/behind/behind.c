@@ -321,7 +321,7 @@ bool behind_refuses(const struct passage *passage)
 	return lost_refuses(passage);
 }
 
-bool behind_after(const struct passage *passage, bool done)
+bool behind_after(const struct passage *passage, bool done, int program_errno)
 {
 	struct behind *behind = behind_root();
 	struct signals_held held;
@@ -330,7 +330,7 @@ bool behind_after(const struct passage *passage, bool done)
 	    threads_seen() || !process_owns_memory())
 		return done;
 	thread_enter(&held);
-	outcome_learn(behind, passage, done);
+	outcome_learn(behind, passage, done, program_errno);
 	thread_leave(&held);
 	return true;
 }

@@ -43,9 +43,9 @@ bool behind_before(const struct passage *passage);
 
 /*
  * PASSAGE was made (DONE), or may be made here because its outcome is to be learned; true when
- * it is made.
+ * it is made. PROGRAM_ERRNO is what errno was before anybody made it.
  */
-bool behind_after(const struct passage *passage, bool done);
+bool behind_after(const struct passage *passage, bool done, int program_errno);
 
 /*
  * The same under a seccomp filter, where nothing is acknowledged and nothing may be asked: after a late

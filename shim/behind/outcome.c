@@ -52,13 +52,21 @@ static void handle_made(struct behind *behind, const struct passage *passage)
 	}
 }
 
-static void handle_learn(struct behind *behind, const struct passage *passage, bool done)
+/* Made anew, as if for the first time: a success leaves errno as the program had it. */
+static long run_again(const struct passage *passage, int program_errno)
+{
+	errno = program_errno;
+	return plain_run(passage);
+}
+
+static void handle_learn(struct behind *behind, const struct passage *passage, bool done,
+			 int program_errno)
 {
 	if (!done)
 		*passage->value = plain_run(passage);
 	if (ran_out(behind, passage)) {
 		behind_forget(behind);
-		*passage->value = plain_run(passage);
+		*passage->value = run_again(passage, program_errno);
 	}
 	handle_made(behind, passage);
 }
@@ -79,12 +87,13 @@ static void readdir_learn(struct behind *behind, const struct passage *passage, 
 		    !*passage->value && !err);
 }
 
-static void stat_learn(struct behind *behind, const struct passage *passage, bool done)
+static void stat_learn(struct behind *behind, const struct passage *passage, bool done,
+		       int program_errno)
 {
 	if (!done)
 		*passage->value = plain_run(passage);
 	while (touch_answer(behind, passage))
-		*passage->value = plain_run(passage);
+		*passage->value = run_again(passage, program_errno);
 }
 
 static bool op_watched(enum op op)
@@ -106,12 +115,13 @@ bool outcome_matters(const struct behind *behind, const struct passage *passage)
 	return behind->descriptors || behind->removes;
 }
 
-void outcome_learn(struct behind *behind, const struct passage *passage, bool done)
+void outcome_learn(struct behind *behind, const struct passage *passage, bool done,
+		   int program_errno)
 {
 	if (fence_of(passage->op) == FENCE_STAT)
-		stat_learn(behind, passage, done);
+		stat_learn(behind, passage, done, program_errno);
 	else if (passage->op == OP_READDIR)
 		readdir_learn(behind, passage, done);
 	else
-		handle_learn(behind, passage, done);
+		handle_learn(behind, passage, done, program_errno);
 }

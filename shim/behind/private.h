@@ -329,8 +329,9 @@ void worked_begin(struct behind *behind, const struct passage *passage);
 /* Is there anything to learn from PASSAGE's outcome? */
 bool outcome_matters(const struct behind *behind, const struct passage *passage);
 
-/* Makes PASSAGE unless it is DONE, and learns from its outcome. */
-void outcome_learn(struct behind *behind, const struct passage *passage, bool done);
+/* Makes PASSAGE unless it is DONE, and learns from its outcome. PROGRAM_ERRNO: what errno was before. */
+void outcome_learn(struct behind *behind, const struct passage *passage, bool done,
+		   int program_errno);
 
 /* ---- dirs.c ---- */
 

@@ -292,6 +292,7 @@ static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long 
 			enum reason *reason)
 {
 	const struct passage passage = {op, sym, regs, value, reason};
+	int program_errno = errno;
 	bool done;
 
 	*reason = REASON_MODE;
@@ -301,7 +302,7 @@ static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long 
 		return true;
 	done = (wanted(op, WANTER_AHEAD) && ahead_before(&passage)) || together_sync(&passage) ||
 	       (wanted(op, WANTER_WATCH) && watch_before(op, sym, regs, value));
-	return wanted(op, WANTER_BEHIND) ? behind_after(&passage, done) : done;
+	return wanted(op, WANTER_BEHIND) ? behind_after(&passage, done, program_errno) : done;
 }
 
 /* What can be called again with nothing but its argument registers, so that it can be timed. */

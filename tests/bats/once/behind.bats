@@ -209,3 +209,11 @@ for name in os.listdir("s"):
     # 38; but where a busy machine made two of the fast ones slow, 16 or 32 are sat out.
     [ "$(counted LINK)" -gt 0 ]
 }
+
+@test "C1: a question that failed and is asked again, for what was acknowledged first, leaves errno alone" {
+    enter_slow
+    mkdir here
+    cd here || return
+    run_slowly auto-forced "$PROG/asked-again"
+    [ "$(counted LINK)" -ge 20 ]
+}
