@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sequence SEED ROOT RESULT [timeless]
+ * sequence SEED ROOT RESULT [timeless|sizeless|ghosts|patient]...
  *
  * A random sequence of commands and questions on a few names below ROOT, an empty directory, the
  * same for the same SEED. What libc said of each goes to RESULT (an absolute path), so that two runs can be
@@ -8,7 +8,9 @@
  * Much of it is what programs do that copy trees with links or remove them, with anything at
  * all between any two of their calls.
  *
- * timeless: where others touch the files all the time, times are no result.
+ * timeless, sizeless: where others touch the files all the time, or write to them, times and sizes are no
+ * result. ghosts: that a name which was listed and is not there cannot be unlinked is none either.
+ * patient: the storage is given time to hear of each close, as it hears of it behind the program's back.
  *
  * Results are gathered in memory, shared with children, and written past any library: output
  * would be a reason to do what was put off.
@@ -45,7 +47,7 @@ enum {
 };
 
 static char given[PATH_MAX], root[PATH_MAX]; /* ROOT, and where we work below it */
-static bool timeless;
+static bool timeless, sizeless, ghosts, patient;
 static uint64_t state;
 
 /* ---- what came of it ---- */
@@ -96,6 +98,24 @@ static long outcome(long value)
 }
 
 #define DO(call) (errno = UNTOUCHED, outcome((long)(call)))
+
+/* What came of the removal of a name: slowfs lists ghosts, and these are gone. */
+static long removed(long value, const char *path)
+{
+	if (value != -1 || !ghosts || errno != ENOENT || !strstr(path, "ghost-"))
+		return value;
+	errno = UNTOUCHED;
+	return 0;
+}
+
+/* A file was closed. */
+static void let_go(void)
+{
+	struct timespec moment = {.tv_nsec = 2000000};
+
+	if (patient)
+		raw(SYS_nanosleep, (long)&moment, 0, 0, 0, 0, 0);
+}
 
 static void results_write(const char *file)
 {
@@ -347,7 +367,7 @@ static void say_stat(const struct stat *stat)
 {
 	say("     %o links %lu %u:%u", stat->st_mode, (unsigned long)stat->st_nlink, stat->st_uid,
 	    stat->st_gid);
-	if (!S_ISDIR(stat->st_mode))
+	if (!S_ISDIR(stat->st_mode) && !(sizeless && S_ISREG(stat->st_mode)))
 		say(" size %ld", (long)stat->st_size);
 	say_time(stat->st_mtim);
 	say("\n");
@@ -534,14 +554,15 @@ static void step_link_opened(void)
 	begin("link", &from, &to);
 	DO(linkat(AT_FDCWD, from.path, to.fd, to.path, AT_SYMLINK_FOLLOW));
 	close(fd);
+	let_go();
 }
 
 static long unlink_place(const struct place *place)
 {
 	begin("unlink", place, NULL);
 	if (place->fd == AT_FDCWD && chance(2))
-		return DO(chance(10) ? remove(place->path) : unlink(place->path));
-	return DO(unlinkat(place->fd, place->path, 0));
+		return DO(removed(chance(10) ? remove(place->path) : unlink(place->path), place->path));
+	return DO(removed(unlinkat(place->fd, place->path, 0), place->path));
 }
 
 static void step_unlink(void)
@@ -745,6 +766,7 @@ static void step_open(void)
 	} else {
 		say("close %d", fd);
 		DO(close(fd));
+		let_go();
 	}
 }
 
@@ -763,7 +785,7 @@ static void step_held(void)
 	case 2: say("futimens"), DO(futimens(held, times)); break;
 	case 3: say("fsync"), DO(fsync(held)); break;
 	case 4: say("fchown"), DO(fchown(held, geteuid(), (gid_t)-1)); break;
-	case 5: say("close"), DO(close(held)), held = 0; return;
+	case 5: say("close"), DO(close(held)), held = 0, let_go(); return;
 	default: break;
 	}
 	say("fstat");
@@ -785,6 +807,7 @@ static void step_stdio(void)
 		return;
 	say("fputs = %d", fputs("line\n", file) >= 0);
 	say(", fclose = %d\n", fclose(file));
+	let_go();
 }
 
 static void step_fsync(void)
@@ -800,6 +823,7 @@ static void step_fsync(void)
 	say("fsync");
 	DO(chance(2) ? fsync(fd) : fdatasync(fd));
 	close(fd);
+	let_go();
 }
 
 /* ---- listing ---- */
@@ -1026,6 +1050,7 @@ static void step_fork(void)
 	if (waitpid(child, &status, 0) != child)
 		abort();
 	say("waited = %x\n", (unsigned)status);
+	let_go();
 }
 
 /* ---- what tools do ---- */
@@ -1150,6 +1175,39 @@ static void burst_make(void)
 	}
 }
 
+/* grep -r TEXT DIR, one deep */
+static void burst_read(void)
+{
+	struct listing *listing = &listings[3];
+	struct place place;
+	char text[64];
+	DIR *stream;
+	int fd;
+
+	focus = ONE_OF(dirs);
+	place_of(&place, focus, "");
+	if (!(stream = open_stream(&place)))
+		return;
+	list(listing, stream);
+	listing_sort(listing);
+	for (int i = 0; i < listing->count; i++) {
+		between();
+		if (listing->entry[i].type == DT_DIR)
+			continue;
+		place_of(&place, focus, listing->entry[i].name);
+		begin("open to read", &place, NULL);
+		fd = (int)DO(openat(place.fd, place.path, O_RDONLY | O_NONBLOCK));
+		if (fd < 0)
+			continue;
+		for (int reads = 0; reads < 4 && read(fd, text, sizeof(text)) > 0; reads++)
+			; /* where files grow while they are read there may be no end */
+		close(fd);
+		note_recent(focus, listing->entry[i].name);
+	}
+	closedir(stream);
+	let_go();
+}
+
 /* rm -rf DIR. With a stranger between two calls, in an order that is the same in any run. */
 static void empty_tree(const char *dir, int depth)
 {
@@ -1183,7 +1241,7 @@ static void empty_tree(const char *dir, int depth)
 			continue;
 		}
 		errno = UNTOUCHED;
-		results_of[i] = unlinkat(fd, entry->name, 0) ? errno : 0;
+		results_of[i] = removed(unlinkat(fd, entry->name, 0), entry->name) ? errno : 0;
 		if (!bare)
 			say("unlinkat %s/%s = %ld\n", dir, entry->name, results_of[i]);
 		if (!bare)
@@ -1268,13 +1326,26 @@ static void setting(void)
 	raw(SYS_chdir, (long)root, 0, 0, 0, 0, 0);
 }
 
+static bool take_word(const char *word)
+{
+	bool *set = !strcmp(word, "timeless")  ? &timeless
+		    : !strcmp(word, "sizeless") ? &sizeless
+		    : !strcmp(word, "ghosts")   ? &ghosts
+		    : !strcmp(word, "patient")  ? &patient
+						: NULL;
+
+	return set && (*set = true);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned end;
 
-	timeless = argc == 5 && !strcmp(argv[4], "timeless");
-	if (argc != 4 + timeless || !realpath(argv[2], given) || strlen(given) > PATH_MAX / 8)
+	if (argc < 4 || !realpath(argv[2], given) || strlen(given) > PATH_MAX / 8)
 		return 2;
+	for (int i = 4; i < argc; i++)
+		if (!take_word(argv[i]))
+			return 2;
 	strcpy(root, given);
 	results = (void *)raw(SYS_mmap, 0, sizeof(*results), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -1294,6 +1365,7 @@ int main(int argc, char **argv)
 		case 2: burst_copy(); break;
 		case 3: burst_empty(); break;
 		case 4: burst_make(); break;
+		case 5: burst_read(); break;
 		default: step_any();
 		}
 		probe();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * treesum [-n SECONDS] DIRECTORY: describes a tree so that two of them can be compared byte for byte.
+ * treesum [-s] [-n SECONDS] DIRECTORY: describes a tree so that two of them can be compared byte for byte.
  *
  * One line for each name, sorted: type, mode, owner, link count, size, device number, mtime in
  * nanoseconds, which names share an inode, holes, a hash of the contents, symlink target, extended
  * attributes. Left out is what two equal trees may differ in: inode and device numbers, atime,
  * ctime, blocks, the size of directories. With -n an mtime of SECONDS or later is printed as "new":
- * the time of the run itself.
+ * the time of the run itself. With -s neither size nor contents of files are: others write to them.
  *
  * Linked statically: no preload can touch it.
  */
@@ -34,6 +34,7 @@ struct node {
 static struct node *first_names; /* one for each inode with several links, the first path met */
 static size_t first_names_used;
 static long new_since = -1;
+static bool sizeless;
 
 static void die(const char *what, const char *path)
 {
@@ -198,13 +199,13 @@ static void print_node(int parent, const struct node *node)
 	print_text(node->path);
 	printf(" %c %04o %u:%u links=%lu", type_letter(stat->st_mode), stat->st_mode & 07777, stat->st_uid,
 	       stat->st_gid, (unsigned long)stat->st_nlink);
-	if (!S_ISDIR(stat->st_mode))
+	if (!S_ISDIR(stat->st_mode) && !(sizeless && S_ISREG(stat->st_mode)))
 		printf(" size=%lld", (long long)stat->st_size);
 	if (S_ISCHR(stat->st_mode) || S_ISBLK(stat->st_mode))
 		printf(" rdev=%u,%u", major(stat->st_rdev), minor(stat->st_rdev));
 	print_time(stat);
 	print_shared(node);
-	if (S_ISREG(stat->st_mode))
+	if (S_ISREG(stat->st_mode) && !sizeless)
 		print_contents(parent, node);
 	if (S_ISLNK(stat->st_mode))
 		print_target(parent, node);
@@ -264,10 +265,14 @@ int main(int argc, char **argv)
 {
 	int option, fd;
 
-	while ((option = getopt(argc, argv, "n:")) == 'n')
-		new_since = atol(optarg);
+	while ((option = getopt(argc, argv, "n:s")) != -1 && option != '?') {
+		if (option == 's')
+			sizeless = true;
+		else
+			new_since = atol(optarg);
+	}
 	if (option != -1 || optind + 1 != argc) {
-		fprintf(stderr, "usage: treesum [-n SECONDS] DIRECTORY\n");
+		fprintf(stderr, "usage: treesum [-s] [-n SECONDS] DIRECTORY\n");
 		return 2;
 	}
 	fd = open(argv[optind], O_RDONLY | O_DIRECTORY);

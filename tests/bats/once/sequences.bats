@@ -4,7 +4,8 @@
 # single call, and the same tree left behind, as without the library.
 #
 # USHIM_TEST_SEEDS is how many (60), USHIM_TEST_SEED the first (1). USHIM_TEST_SLOWFS: options of
-# slowfs that make a storage to try instead of the odd ones here, USHIM_TEST_SEEDS times.
+# slowfs that make a storage to try instead of the odd ones of tests/odd-storages, USHIM_TEST_SEEDS times
+# (tests/random-odd does so).
 
 load ../common
 load ../slow
@@ -14,7 +15,7 @@ setup() {
     BEHIND=$BACK # where what is left can be removed by whatever name
     chmod a+x "$BACK"
     SAID=$BATS_TEST_TMPDIR/said
-    AS=() ODD='' EXTRA=() NEW=1500000000 DELAY=100us
+    AS=() ODD='' WORDS=() SUM=(-n 1500000000) DELAY=100us
     mkdir -m 777 "$SAID"
     FIRST=${USHIM_TEST_SEED:-1}
     SEEDS=${USHIM_TEST_SEEDS:-60}
@@ -25,49 +26,88 @@ teardown() {
     leave_slow
 }
 
-# outcome SIDE SEED COMMAND...: what a run said and left is in the files SIDE.*. A mount may not
-# show all that is there: it is looked at behind it.
+# outcome SIDE SEED COMMAND...: what a run said and left is in the file SIDE. A mount may not show all
+# that is there: it is looked at behind it.
 outcome() {
-    local side=$1 seed=$2 at=$1.$2.$ROUND status=0
+    local side=$1 seed=$2 at=$1.$ROUND.$2.g status=0
     shift 2
-    mkdir -m 777 "$BACK/$at"
-    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$at" "$SAID/$side.said" "${EXTRA[@]}" \
+    "$@" "${AS[@]}" "$PROG/sequence" "$seed" "$BACK/$at" "$SAID/$side" "${WORDS[@]}" \
         >"$SAID/$side.out" 2>&1 || status=$?
     {
         echo "status $status"
-        cat "$SAID/$side.out"
-        "$PROG/treesum" -n "$NEW" "$BEHIND/$at"
-    } >"$SAID/$side.left" 2>&1
-    # An ordinary user may have shut itself out.
-    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BEHIND/$at"
-    rm -rf "${BEHIND:?}/$at"
+        cat_words <"$SAID/$side.out"
+        "$PROG/treesum" "${SUM[@]}" "$BEHIND/$at"
+    } >>"$SAID/$side" 2>&1
+}
+
+cat_words() {
+    local line
+    while IFS= read -r line || [ -n "$line" ]; do
+        printf '%s\n' "$line"
+    done
+}
+
+# same_outcome SEED COMMAND...
+same_outcome() {
+    local seed=$1
+    shift
+    umask 0 # an ordinary user writes there too
+    : >"$SAID/plain"
+    : >"$SAID/shim"
+    umask 022
+    outcome plain "$seed" plain
+    outcome shim "$seed" "$@"
+    cmp -s "$SAID/plain" "$SAID/shim"
+}
+
+# same_outcome_again SEED COMMAND...: storage that hears of a close some time later may do otherwise plainly
+# too. There one time out of four is enough.
+same_outcome_again() {
+    local round=$ROUND try
+    [[ " ${WORDS[*]} " == *" patient "* ]] || return
+    for try in 1 2 3; do
+        ROUND=$round.$try
+        mkdir -m 777 "$BACK"/{plain,shim}."$ROUND.$1.g"
+        same_outcome "$@" && break
+    done
+    ROUND=$round
+    cmp -s "$SAID/plain" "$SAID/shim"
 }
 
 # sequence SEED COMMAND...: fails where COMMAND makes a difference
 sequence() {
-    local seed=$1 what
-    shift
-    rm -f "$SAID"/*
-    outcome plain "$seed" plain
-    outcome shim "$seed" "$@"
-    cmp -s "$SAID/plain.said" "$SAID/shim.said" && cmp -s "$SAID/plain.left" "$SAID/shim.left" && return
-    {
-        echo "# seed $seed: rerun with USHIM_TEST_SEED=$seed USHIM_TEST_SEEDS=1 ${ODD:+USHIM_TEST_SLOWFS='$ODD'}"
-        for what in said left; do
-            diff -U4 "$SAID/plain.$what" "$SAID/shim.$what" | cut -c 1-200 | head -16
-        done
+    same_outcome "$@" || same_outcome_again "$@" || {
+        echo "# seed $1: rerun with USHIM_TEST_SEED=$1 USHIM_TEST_SEEDS=1 ${ODD:+USHIM_TEST_SLOWFS='$ODD'}"
+        diff -U4 "$SAID/plain" "$SAID/shim" | cut -c 1-200 | head -32
+        return 1
     } >&2
-    return 1
+}
+
+# grounds COUNT: an empty directory for each run of the round. They are made and removed together, for most of
+# what a sequence takes is starting programs.
+grounds() {
+    local seed
+    for ((seed = FIRST; seed < FIRST + $1; seed++)); do
+        printf '%s\0' "$BACK"/{plain,shim}."$ROUND.$seed.g"
+    done | xargs -0 mkdir -m 777
+}
+
+grounds_end() {
+    # An ordinary user may have shut itself out.
+    [ "$(id -u)" -eq 0 ] || chmod -R u+rwX "$BEHIND"/{plain,shim}.*
+    rm -rf "$BEHIND"/{plain,shim}.*
 }
 
 # sequences COUNT COMMAND...: all seeds, though two may fail before we stop
 sequences() {
     local count=$1 seed failed=0
-    ROUND=$((ROUND + 1)) # the kernel may know names of the last one for some time
     shift
+    ROUND=$((ROUND + 1)) # the kernel may know names of the last one for some time
+    grounds "$count"
     for ((seed = FIRST; seed < FIRST + count && failed < 2; seed++)); do
         sequence "$seed" "$@" || failed=$((failed + 1))
     done
+    grounds_end
     [ "$failed" -eq 0 ]
 }
 
@@ -126,24 +166,17 @@ slowly() {
     sequences "$((SEEDS / 20 + 1))" shim_in auto-forced
 }
 
-# What real storage does, one kind of it a line. Not among them is --listing=ghosts: an unlink of a
-# name that was listed and is not there is acknowledged, for the name is gone, as asked (C6).
 odd_storages() {
-    cat <<'END'
---listing=high-cookies,no-seek
---listing=scrambled-cookies,no-types
---listing=twice,negative-cookies
---inodes=zero
---inodes=siblings --listing=no-types
---readdirplus
---readdirplus --listing=no-seek --entry-timeout=0 --attr-timeout=0
---serial-dirops --negative-timeout=1
---acl --entry-timeout=0 --attr-timeout=0
---acl --delay=flush:1ms,release:1ms
---changing=mtime --attr-timeout=0
---fold-case
---writeback
-END
+    grep -v '^#' "$ROOT/tests/odd-storages"
+}
+
+# compare_on OPTION...: what is no result on storage with these options
+compare_on() {
+    WORDS=() SUM=(-n 1500000000)
+    case $* in *--changing*) WORDS+=(timeless) SUM=(-n 0) ;; esac
+    case $* in *--changing=size*) WORDS+=(sizeless) SUM+=(-s) ;; esac
+    case $* in *ghosts*) WORDS+=(ghosts) ;; esac
+    case $* in *--silly*) WORDS+=(patient) ;; esac
 }
 
 # odd_sequences COUNT OPTION...: on storage with these options. It need not be slow, only odd.
@@ -151,7 +184,7 @@ odd_sequences() {
     local count=$1 status=0
     shift
     ODD=$*
-    case $ODD in *--changing*) EXTRA=(timeless) NEW=0 ;; *) EXTRA=() NEW=1500000000 ;; esac
+    compare_on "$@"
     BACK=$BATS_TEST_TMPDIR
     DELAY=0 slowly "$@"
     sequences "$count" shim_in auto-forced || status=1

@@ -2,7 +2,7 @@
  *
  * silly.c: silly renames (--silly). A name that is removed while its file is open is renamed, as
  * NFS clients and libfuse do, and goes when the file is closed for the last time; until then its directory is
- * not empty.
+ * not empty. The new name is the first that is free, so that equal runs show equal names.
  */
 #include "slowfs.h"
 
@@ -23,7 +23,6 @@ struct silly {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct silly *list; /* of open files */
-static unsigned long made;
 
 static struct silly **find(uint64_t ino)
 {
@@ -73,15 +72,26 @@ void silly_closed(uint64_t ino)
 	pthread_mutex_unlock(&lock);
 }
 
+static int rename_to_free(struct silly *file, int dir, const char *name)
+{
+	int status = -1;
+
+	for (unsigned n = 1; status && n; n++) {
+		snprintf(file->name, sizeof(file->name), ".fuse_hidden%08x", n);
+		status = renameat2(dir, name, dir, file->name, RENAME_NOREPLACE);
+		if (status && errno != EEXIST)
+			break;
+	}
+	return status;
+}
+
 /* Under the lock. */
 static bool hide(struct silly *file, int dir, const char *name)
 {
 	if (!file || file->dir != -1)
 		return false;
-	snprintf(file->name, sizeof(file->name), ".fuse_hidden%016lx%08lx", (unsigned long)file->ino,
-		 ++made);
 	file->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-	if (file->dir != -1 && !renameat(dir, name, dir, file->name))
+	if (file->dir != -1 && !rename_to_free(file, dir, name))
 		return true;
 	close(file->dir);
 	file->dir = -1;
