@@ -43,9 +43,10 @@ asked_in_play() {
 as_plain() {
     local least=$1 mode status=0 plain_status=0
     shift
+    touch plain shim record # a directory of tmpfs is as large as it has names, and ".." is looked at
     "$@" >plain 2>&1 || plain_status=$?
     for mode in auto strict; do
-        rm -f record
+        : >record
         status=0
         USHIM_FORCE=1 USHIM_STATS=$PWD/record shim_in "$mode" "$@" >shim 2>&1 || status=$?
         [ "$status" -eq "$plain_status" ] || fail "$mode: status $status, plain $plain_status"
