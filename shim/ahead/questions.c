@@ -118,6 +118,12 @@ static bool sweep_step(struct ahead *ahead, struct place *place, uint32_t *at)
 	uint32_t last = sweep->last;
 	bool follows;
 
+	if (sweep_catches_up(sweep, place->entry, last)) {
+		step_learn(ahead->habit);
+		sweep->entries[place->entry].asked = true;
+		*at = last; /* the walk goes on from where it was */
+		return true;
+	}
 	*at = sweep_follow(sweep, place->entry, last, &follows);
 	sweep->entries[place->entry].asked = true;
 	if (last != SWEEP_NONE && *at == last)

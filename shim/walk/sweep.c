@@ -381,3 +381,9 @@ uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *
 		sweep->next = sweep->fetch_next = 0;
 	return sweep_place(sweep, entry);
 }
+
+bool sweep_catches_up(const struct sweep *sweep, uint32_t entry, uint32_t last)
+{
+	return last != SWEEP_NONE && !sweep->entries[entry].asked &&
+	       place_follows(sweep_place(sweep, entry), last);
+}

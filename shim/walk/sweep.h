@@ -109,6 +109,12 @@ uint32_t sweep_place(const struct sweep *sweep, uint32_t entry);
  */
 uint32_t sweep_follow(struct sweep *sweep, uint32_t entry, uint32_t last, bool *follows);
 
+/*
+ * Was ENTRY, which nobody has asked about, passed over a few places before LAST? make asks about each
+ * target before the source beside it (x.o, x.c, y.o, y.c), and x.c is listed first.
+ */
+bool sweep_catches_up(const struct sweep *sweep, uint32_t entry, uint32_t last);
+
 /* From now on the order is that of OTHER's names, as far as SWEEP has them. */
 void sweep_pair(struct sweep *sweep, const struct sweep *other);
 

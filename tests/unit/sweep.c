@@ -333,6 +333,25 @@ static void oldest_makes_room(void)
 	CHECK(sweep_oldest(sweeps) == &sweeps[7]);
 }
 
+/* Each pair as listed is asked about backwards; nothing else goes back. */
+static void catching_up(void)
+{
+	fill(10);
+	CHECK(!sweep_catches_up(&sweep, find("n0"), SWEEP_NONE));
+	CHECK(!follow("n1"));
+	sweep.entries[find("n1")].asked = true;
+	CHECK(sweep_catches_up(&sweep, find("n0"), sweep.last));
+	sweep.entries[find("n0")].asked = true;
+	CHECK(!sweep_catches_up(&sweep, find("n0"), sweep.last)); /* again */
+	CHECK(!sweep_catches_up(&sweep, find("n1"), sweep.last));
+	CHECK(!sweep_catches_up(&sweep, find("n2"), sweep.last));
+	CHECK(follow("n3"));
+	CHECK(sweep_catches_up(&sweep, find("n2"), sweep.last));
+	CHECK(follow("n7"));
+	CHECK(sweep_catches_up(&sweep, find("n5"), sweep.last));
+	CHECK(!sweep_catches_up(&sweep, find("n2"), sweep.last)); /* too far */
+}
+
 int main(int argc, char **argv)
 {
 	tests_begin(argc, argv);
@@ -350,6 +369,7 @@ int main(int argc, char **argv)
 	test("Sweep: equal inodes are each asked about once", equal_inodes);
 	test("Sweep: the order of names is recognised", name_order);
 	test("Sweep: up to three entries may be passed over", skipping);
+	test("Sweep: who asks about two listed names backwards goes on", catching_up);
 	test("Sweep: a program may begin in the middle", beginning_in_the_middle);
 	test("Sweep: where no order fits it stops trying", no_order);
 	test("Sweep: names that come late are taken", late_names);

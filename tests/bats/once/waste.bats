@@ -16,6 +16,10 @@ setup() {
     done
 }
 
+teardown() {
+    leave_slow
+}
+
 # counted KEY COMMAND...: runs it, and prints the number the record has for KEY.
 counted() {
     local key=$1
@@ -145,4 +149,23 @@ moves() {
     moves off >plain
     moves auto >shim
     same plain shim
+}
+
+@test "Ahead: make, which asks about each target before the source listed before it, is foreseen" {
+    requires_slow
+    requires make
+    requires jq
+    local name
+    for name in d{1..3}/s{1..30}; do
+        mkdir -p "back/${name%/*}"
+        touch -d '1 hour ago' "back/$name.c"
+        touch "back/$name.o"
+    done
+    printf '%s\n' 'all: $(patsubst %.c,%.o,$(wildcard d*/*.c))' '%.o: %.c' \
+        "$(printf '\t')false" >back/Makefile
+    RECORD=$BATS_TEST_TMPDIR/record
+    enter_slow --delay=1ms
+    auto make
+    [ "$(jq -s 'map(.used) | add' "$RECORD")" -ge 100 ]
+    [ "$(jq -s 'map(.wasted) | add' "$RECORD")" -le 10 ]
 }
