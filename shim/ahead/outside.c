@@ -323,19 +323,39 @@ static void sample_end(enum op op)
 		armed_sample_end(op, WANTER_AHEAD);
 }
 
+/*
+ * A forked child: the root was wiped, the ring is the parent's. What it inherits says that its storage is
+ * slow, not that it will ask anything: it may be about to run another program, as find's and make's are.
+ */
+static void child_begin(void)
+{
+	outside_go_out();
+	sample_stats(1);
+	sample_opens(1);
+}
+
+/* Is there anything by now that would be asked ahead? */
+static bool goes_in(const struct passage *passage, bool done)
+{
+	enum kind kind = kind_of(passage->op);
+
+	return (ahead_learned.stat.in || ahead_learned.contents.in) &&
+	       (done || ahead_learned.stat.forced || kind == KIND_OPENDIR || kind == KIND_FDOPENDIR);
+}
+
 bool outside_before(const struct passage *passage)
 {
 	bool done;
 
-	if (ahead_learned.in) /* a forked child: the root was wiped, the ring is the parent's */
-		outside_go_out();
+	if (ahead_learned.in)
+		child_begin();
 	if (ahead_learned.given_up)
 		return false;
 	done = outside_call(passage);
 	if (done)
 		*passage->reason = REASON_TIMED;
 	sample_end(passage->op);
-	if (ahead_learned.stat.in || ahead_learned.contents.in)
+	if (goes_in(passage, done))
 		go_in();
 	return done;
 }

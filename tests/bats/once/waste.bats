@@ -169,3 +169,30 @@ moves() {
     [ "$(jq -s 'map(.used) | add' "$RECORD")" -ge 100 ]
     [ "$(jq -s 'map(.wasted) | add' "$RECORD")" -le 10 ]
 }
+
+@test "C9: a child that only runs another program makes no ring; one that asks does" {
+    requires_slow
+    requires jq
+    requires python3
+    cp -r tree back
+    enter_slow --delay=1ms
+    RECORD=$BATS_TEST_TMPDIR/record
+    rm -f "$RECORD"
+    auto find tree/d1 -exec true {} \; >/dev/null
+    [ "$(jq -s '[.[] | select(.program == "find" and .end != "exec") | .rings] | add' "$RECORD")" -ge 1 ]
+    [ "$(jq -s '[.[] | select(.program == "find" and .end == "exec")] | length' "$RECORD")" -ge 50 ]
+    [ "$(jq -s '[.[] | select(.end == "exec") | .rings] | add' "$RECORD")" -eq 0 ]
+    rm -f "$RECORD"
+    auto python3 -S -c '
+import os
+def walk(directory):
+    for entry in sorted(os.listdir(directory)):
+        os.stat(directory + "/" + entry)
+walk("tree/d1"), walk("tree/d2")
+if os.fork() == 0:
+    walk("tree/d3"), walk("tree/d4")
+    os._exit(0)
+os.wait()'
+    # The two of them; what else there is led to python.
+    [ "$(jq -s 'map(.used) | sort | .[-2]' "$RECORD")" -ge 60 ]
+}
