@@ -52,33 +52,6 @@ static bool op_lends(enum op op)
 	return op == OP_VFORK || op == OP_POSIX_SPAWN;
 }
 
-/* Names may be of something else: of what is made here, where paths lead, by a child's doing. */
-static bool op_retypes(enum op op, enum op_order order)
-{
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): few of many */
-	switch ((int)op) {
-	case OP_MKNOD:
-	case OP_MKNODAT:
-	case OP_XMKNOD:
-	case OP_XMKNODAT:
-	case OP_MKFIFO:
-	case OP_MKFIFOAT:
-	case OP_BIND:
-	case OP_WAIT:
-	case OP_WAITPID:
-	case OP_WAITID:
-	case OP_WAIT3:
-	case OP_WAIT4:
-	case OP_SYSTEM:
-	case OP_PCLOSE:
-	case OP_INOTIFY_ADD_WATCH: /* what is being read would be seen by it */
-	case OP_FANOTIFY_MARK:
-		return true;
-	default:
-		return order == ORDER_STATE || order == ORDER_CEDE || op_lends(op);
-	}
-}
-
 /* Input, locks, waits, and changes of what paths and permissions mean. */
 static bool order_expires(enum op_order order)
 {
@@ -103,7 +76,7 @@ static bool order_expires(enum op_order order)
 /* What was found under a name may be something else, or nothing, from now on. */
 static void effect_on_names(struct ahead *ahead, enum op op)
 {
-	if (!op_destroys(op) && !op_retypes(op, table_op_order(op)))
+	if (!op_destroys(op) && !(table_op_traits(op) & TRAIT_RETYPES))
 		return;
 	contents_close(ahead, CONTENTS_SETTLE_MS);
 	types_void(ahead);

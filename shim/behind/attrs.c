@@ -19,43 +19,6 @@ enum {
 	NSEC_PER_SEC = 1000000000,
 };
 
-/* What an attribute call is about. */
-struct subject {
-	int fd;
-	const char *path; /* null: of the descriptor itself */
-	bool follow;
-};
-
-static struct subject subject_of(enum op op, const long *arg)
-{
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the operations of FENCE_ATTRIBUTE */
-	switch ((int)op) {
-	case OP_FCHMOD:
-	case OP_FCHOWN:
-	case OP_FUTIMES:
-	case OP_FUTIMENS:
-	case OP_FSETXATTR:
-	case OP_FREMOVEXATTR:
-		return (struct subject){(int)arg[0], NULL, false};
-	case OP_FCHMODAT:
-		return (struct subject){(int)arg[0], PATH(arg[1]), !(arg[3] & AT_SYMLINK_NOFOLLOW)};
-	case OP_FCHOWNAT:
-		return (struct subject){(int)arg[0], PATH(arg[1]), !(arg[4] & AT_SYMLINK_NOFOLLOW)};
-	case OP_UTIMENSAT:
-		return (struct subject){(int)arg[0], PATH(arg[1]), !(arg[3] & AT_SYMLINK_NOFOLLOW)};
-	case OP_FUTIMESAT:
-		return (struct subject){(int)arg[0], PATH(arg[1]), true};
-	case OP_LCHMOD:
-	case OP_LCHOWN:
-	case OP_LUTIMES:
-	case OP_LSETXATTR:
-	case OP_LREMOVEXATTR:
-		return (struct subject){AT_FDCWD, PATH(arg[0]), false};
-	default:
-		return (struct subject){AT_FDCWD, PATH(arg[0]), true};
-	}
-}
-
 static int subject_statx(const struct subject *subject, const struct spot *spot,
 			 struct statx *statx)
 {
@@ -130,42 +93,35 @@ static bool owner_same(const struct statx *statx, uint32_t uid, uint32_t gid)
 	       (gid == statx->stx_gid || gid == UINT32_MAX);
 }
 
-/* Do pending commands go as well after it as before? */
+/* Do pending commands go as well after it as before? Times are seen to elsewhere. */
 static bool harmless(enum op op, const long *arg, const struct dir *dir,
 		     const struct statx *statx)
 {
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): times are seen to elsewhere */
-	switch ((int)op) {
-	case OP_CHMOD:
-	case OP_LCHMOD:
-	case OP_FCHMOD:
-		return mode_harmless(dir, statx, arg[1]);
-	case OP_FCHMODAT:
-		return mode_harmless(dir, statx, arg[2]);
-	case OP_CHOWN:
-	case OP_LCHOWN:
-	case OP_FCHOWN:
-		return owner_same(statx, (uint32_t)arg[1], (uint32_t)arg[2]);
-	case OP_FCHOWNAT:
-		return owner_same(statx, (uint32_t)arg[2], (uint32_t)arg[3]);
-	case OP_SETXATTR:
-	case OP_LSETXATTR:
-	case OP_FSETXATTR:
+	const struct attribute_call *call = attribute_call_of(op);
+
+	switch (call->sets) {
+	case SETS_MODE:
+		return mode_harmless(dir, statx, arg[call->value]);
+	case SETS_OWNER:
+		return owner_same(statx, (uint32_t)arg[call->value], (uint32_t)arg[call->value + 1]);
+	case SETS_XATTR:
 		return value_harmless(arg);
-	case OP_REMOVEXATTR:
-	case OP_LREMOVEXATTR:
-	case OP_FREMOVEXATTR:
+	case SETS_NO_XATTR:
 		return removal_harmless(arg, dir);
-	default:
+	case SETS_TIMES:
 		return false;
 	}
+	return false;
 }
 
 /* ---- what is set ---- */
 
-static bool op_sets_times(enum op op)
+/* Not the older calls, which are made at once. */
+static bool sets_times_later(enum op op)
 {
-	return op == OP_UTIMENSAT || op == OP_FUTIMENS;
+	const struct attribute_call *call = attribute_call_of(op);
+
+	return call->sets == SETS_TIMES && call->deferred;
 }
 
 static bool time_plain(const struct timespec *time)
@@ -174,10 +130,8 @@ static bool time_plain(const struct timespec *time)
 }
 
 /* False: the clock's time, or nothing that is one. */
-static bool times_read(enum op op, const long *arg, struct timespec times[2])
+static bool times_read(const void *from, struct timespec times[2])
 {
-	const void *from = (const void *)(op == OP_UTIMENSAT ? arg[2] : arg[1]);
-
 	return program_read(from, times, 2 * sizeof(*times)) && time_plain(&times[0]) &&
 	       time_plain(&times[1]);
 }
@@ -198,34 +152,24 @@ static void mode_read(struct attribute *attribute, long mode)
 /* Extended attributes are xattr_read's. */
 static struct attribute attribute_of(enum op op, const long *arg)
 {
+	const struct attribute_call *call = attribute_call_of(op);
 	struct attribute attribute = {.kind = ATTRIBUTE_KINDS};
 
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest is set at once */
-	switch ((int)op) {
-	case OP_CHOWN:
-	case OP_LCHOWN:
-	case OP_FCHOWN:
-		owner_read(&attribute, arg[1], arg[2]);
+	if (!call->deferred || !attribute_flags_plain(call, arg))
+		return attribute;
+	switch (call->sets) {
+	case SETS_MODE:
+		mode_read(&attribute, arg[call->value]);
 		break;
-	case OP_FCHOWNAT:
-		if (!(arg[4] & ~AT_SYMLINK_NOFOLLOW))
-			owner_read(&attribute, arg[2], arg[3]);
+	case SETS_OWNER:
+		owner_read(&attribute, arg[call->value], arg[call->value + 1]);
 		break;
-	case OP_CHMOD:
-	case OP_FCHMOD:
-		mode_read(&attribute, arg[1]);
-		break;
-	case OP_FCHMODAT:
-		if (!arg[3])
-			mode_read(&attribute, arg[2]);
-		break;
-	case OP_UTIMENSAT:
-	case OP_FUTIMENS:
-		if ((op == OP_FUTIMENS || !(arg[3] & ~AT_SYMLINK_NOFOLLOW)) &&
-		    times_read(op, arg, attribute.times))
+	case SETS_TIMES:
+		if (times_read((const void *)arg[call->value], attribute.times))
 			attribute.kind = ATTRIBUTE_TIMES;
 		break;
-	default:
+	case SETS_XATTR:
+	case SETS_NO_XATTR:
 		break;
 	}
 	return attribute;
@@ -322,7 +266,7 @@ static bool setting_harmless(const struct setting *setting, const struct passage
 
 static void setting_count(const struct setting *setting, enum op op, struct dir *dir)
 {
-	if (op == OP_SETXATTR || op == OP_LSETXATTR || op == OP_FSETXATTR)
+	if (attribute_call_of(op)->sets == SETS_XATTR)
 		xattr_count(dir, setting->attribute.kind == ATTRIBUTE_XATTR ? &setting->xattr : NULL);
 }
 
@@ -342,7 +286,7 @@ static bool private_command(struct behind *behind, const struct passage *passage
 			queue_wait_all(behind); /* links from here, which have to get at it */
 		else
 			queue_wait_dir(behind, dir);
-		if (!op_sets_times(passage->op))
+		if (!sets_times_later(passage->op))
 			dir->ground = GROUND_OTHER; /* what was proven may not hold any more */
 		return false;
 	}

@@ -40,26 +40,18 @@ static void stream_prepare(struct behind *behind, const struct passage *passage)
 {
 	DIR *stream = (DIR *)passage->regs->arg[0];
 
-	switch ((int)passage->op) {
-	case OP_GETDENTS:
-	case OP_GETDIRENTRIES:
+	if (passage->op == OP_FDOPENDIR)
+		return;
+	if (passage->op == OP_GETDENTS || passage->op == OP_GETDIRENTRIES) {
 		touch_descriptor(behind, (int)passage->regs->arg[0]);
-		break;
-	case OP_FDOPENDIR:
-		break;
-	case OP_CLOSEDIR:
+	} else if (passage->op == OP_CLOSEDIR) {
 		stream_gone(behind, stream);
 		close_prepare(behind, stream_descriptor(stream));
-		break;
-	case OP_REWINDDIR:
-	case OP_SEEKDIR:
-	case OP_READDIR_R:
+	} else if (passage->op != OP_READDIR) {
 		stream_gone(behind, stream); /* not read from its beginning to its end */
 		touch_descriptor(behind, stream_descriptor(stream));
-		break;
-	default:
-		if (behind->pending)
-			touch_descriptor(behind, stream_descriptor(stream));
+	} else if (behind->pending) {
+		touch_descriptor(behind, stream_descriptor(stream));
 	}
 }
 
@@ -67,20 +59,13 @@ static bool names_our_descriptor(const struct behind *behind, const struct passa
 {
 	const long *arg = passage->regs->arg;
 
-	switch ((int)passage->op) {
-	case OP_DUP2:
-	case OP_DUP3:
-	case OP_SYMLINKAT:
+	if (passage->op == OP_DUP2 || passage->op == OP_DUP3 || passage->op == OP_SYMLINKAT)
 		return descriptor_is_ours(behind, (int)arg[0]) ||
 		       descriptor_is_ours(behind, (int)arg[1]);
-	case OP_LINKAT:
-	case OP_RENAMEAT:
-	case OP_RENAMEAT2:
+	if (passage->op == OP_LINKAT || passage->op == OP_RENAMEAT || passage->op == OP_RENAMEAT2)
 		return descriptor_is_ours(behind, (int)arg[0]) ||
 		       descriptor_is_ours(behind, (int)arg[2]);
-	default:
-		return arg[0] >= 0 && arg[0] < INT_MAX && descriptor_is_ours(behind, (int)arg[0]);
-	}
+	return arg[0] >= 0 && arg[0] < INT_MAX && descriptor_is_ours(behind, (int)arg[0]);
 }
 
 /* At the other end of a FIFO or a device it is seen that somebody opens it. */

@@ -38,29 +38,7 @@ bool lost_any(void)
 
 bool lost_needs(enum op op)
 {
-	if (!lost_any())
-		return false;
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest destroy nothing */
-	switch ((int)op) {
-	case OP_UNLINK:
-	case OP_UNLINKAT:
-	case OP_REMOVE:
-	case OP_RENAME:
-	case OP_RENAMEAT:
-	case OP_RENAMEAT2:
-	case OP_OPEN:
-	case OP_OPENAT:
-	case OP_OPEN_2:
-	case OP_OPENAT_2:
-	case OP_CREAT:
-	case OP_FOPEN:
-	case OP_FREOPEN:
-	case OP_TRUNCATE:
-	case OP_FTRUNCATE:
-		return true;
-	default:
-		return false;
-	}
+	return lost_any() && table_op_traits(op) & TRAIT_DESTROYS;
 }
 
 /* What the failure of that file was; 0: of this one nothing failed. */

@@ -443,6 +443,46 @@ bool lost_needs(enum op op);
 /* True if PASSAGE would take away what the failure left: it fails, with its value and errno. */
 bool lost_refuses(const struct passage *passage);
 
+/* ---- attr_calls.c ---- */
+
+/* How a call that sets attributes says of what: the others' first argument is a path. */
+enum attribute_by {
+	BY_PATH, /* to its end */
+	BY_LINK, /* to a symbolic link itself */
+	BY_FD,   /* a descriptor */
+	BY_AT,   /* a path below a descriptor; flags may say that a link itself is meant */
+};
+
+enum attribute_sets {
+	SETS_MODE,
+	SETS_OWNER, /* user and group, in two arguments */
+	SETS_TIMES,
+	SETS_XATTR,
+	SETS_NO_XATTR, /* takes one away */
+};
+
+struct attribute_call {
+	enum op op;
+	enum attribute_by by;
+	enum attribute_sets sets;
+	int8_t value, flags; /* which arguments; -1: none */
+	bool deferred;       /* it may be */
+};
+
+/* What an attribute call is about. */
+struct subject {
+	int fd;
+	const char *path; /* null: of the descriptor itself */
+	bool follow;
+};
+
+/* OP is one of FENCE_ATTRIBUTE's. */
+const struct attribute_call *attribute_call_of(enum op op);
+struct subject subject_of(enum op op, const long *arg);
+
+/* True if its flags are none that is not known here. */
+bool attribute_flags_plain(const struct attribute_call *call, const long *arg);
+
 /* ---- attrs.c ---- */
 
 /* True if PASSAGE was acknowledged or made. */

@@ -24,12 +24,12 @@ enum {
 
 static bool op_removes(enum op op)
 {
-	return op == OP_REMOVEXATTR || op == OP_LREMOVEXATTR || op == OP_FREMOVEXATTR;
+	return attribute_call_of(op)->sets == SETS_NO_XATTR;
 }
 
 static bool op_sets(enum op op)
 {
-	return op == OP_SETXATTR || op == OP_LSETXATTR || op == OP_FSETXATTR;
+	return attribute_call_of(op)->sets == SETS_XATTR;
 }
 
 static bool name_read(struct xattr *xattr, const char *from)

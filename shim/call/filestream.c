@@ -16,37 +16,28 @@ enum {
 	BUFFER_NONE = 1, /* what __fbufsize says of an unbuffered stream; 0: it was not used yet */
 };
 
+/* Which argument is the stream. */
+enum {
+	FILESTREAM_0,
+	FILESTREAM_2 = 2,
+	FILESTREAM_3,
+	FILESTREAM_4,
+	FILESTREAM_STDIN, /* there is none, but stdin is meant */
+	FILESTREAM_NONE,
+};
+
+static const uint8_t filestreams[FAMILY_COUNT] = {
+#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = FILESTREAM_##stream,
+#include "table/families.def"
+};
+
 struct _IO_FILE *filestream_of(const struct passage *passage)
 {
-	const long *arg = passage->regs->arg;
+	uint8_t which = filestreams[table_op_family(passage->op)];
 
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): few of many */
-	switch ((int)passage->op) {
-	case OP_SCANF:
-	case OP_GETS:
-	case OP_GETCHAR:
+	if (which == FILESTREAM_STDIN)
 		return stdin;
-	case OP_FSCANF:
-	case OP_FGETC:
-	case OP_UNDERFLOW:
-	case OP_XSGETN:
-	case OP_FGETENT:
-	case OP_FSEEK:
-	case OP_SETVBUF:
-	case OP_FCLOSE:
-		return (struct _IO_FILE *)arg[0];
-	case OP_FGETS:
-	case OP_GETLINE:
-		return (struct _IO_FILE *)arg[2];
-	case OP_FGETS_CHK:
-	case OP_GETDELIM:
-	case OP_FREAD:
-		return (struct _IO_FILE *)arg[3];
-	case OP_FREAD_CHK:
-		return (struct _IO_FILE *)arg[4];
-	default:
-		return NULL;
-	}
+	return which == FILESTREAM_NONE ? NULL : (struct _IO_FILE *)passage->regs->arg[which];
 }
 
 /*

@@ -40,34 +40,14 @@ static void (*settle)(void);
 static bool begun;
 static int (*program_main)(int argc, char **argv, char **envp);
 
+static const uint8_t ways[FAMILY_COUNT] = {
+#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = WAY_##way,
+#include "table/families.def"
+};
+
 static enum way way_of(enum op op)
 {
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): all others lead nowhere */
-	switch ((int)op) {
-	case OP_EXIT_NOW:
-		return WAY_AT_ONCE;
-	case OP_EXIT:
-	case OP_QUICK_EXIT:
-	case OP_ERR:
-		return WAY_HANDLERS;
-	case OP_ERROR:
-		return WAY_UNLESS_0;
-	case OP_SYSCALL:
-		return WAY_SYSCALL;
-	case OP_LIBC_START_MAIN:
-		return WAY_MAIN;
-	case OP_PTHREAD_EXIT:
-		return WAY_THREAD;
-	case OP_ARGP:
-		return WAY_LIBRARY;
-	case OP_DAEMON:
-		return WAY_DAEMON;
-	case OP_ABORT:
-	case OP_ASSERT_FAIL:
-		return WAY_SIGNAL;
-	default:
-		return WAY_NONE;
-	}
+	return ways[table_op_family(op)];
 }
 
 bool leave_needs(enum op op)

@@ -54,79 +54,14 @@ enum effect {
 	EFFECT_EXEC,
 };
 
+static const uint8_t effects[FAMILY_COUNT] = {
+#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = EFFECT_##effect,
+#include "table/families.def"
+};
+
 static enum effect effect_of(enum op op)
 {
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest is told by its order */
-	switch ((int)op) {
-	case OP_SIGACTION:
-	case OP_SIGVEC:
-	case OP_SIGNAL:
-	case OP_SIGIGNORE:
-	case OP_SIGINTERRUPT:
-		return EFFECT_SIGNALS;
-	case OP_DUP2:
-	case OP_DUP3:
-		return EFFECT_COPY;
-	case OP_DUP:
-		return EFFECT_NONE;
-	case OP_CLOSE_RANGE:
-		return EFFECT_CLOSE_RANGE;
-	case OP_FCNTL:
-		return EFFECT_FCNTL;
-	case OP_PTHREAD_SETCANCELTYPE:
-		return EFFECT_CANCEL_TYPE;
-	case OP_INOTIFY_ADD_WATCH:
-	case OP_FANOTIFY_MARK:
-		return EFFECT_WATCHES;
-	case OP_CLONE:
-		return EFFECT_CLONE;
-	case OP_SETUID:
-	case OP_SETGID:
-	case OP_SETGROUPS:
-	case OP_INITGROUPS:
-	case OP_CAPSET:
-		return EFFECT_IDENTITY;
-	case OP_PRCTL:
-		return EFFECT_PRCTL;
-	case OP_SYSCALL:
-		return EFFECT_SYSCALL;
-	case OP_LIBC_START_MAIN:
-		return EFFECT_NONE;
-	case OP_VFORK:
-		return EFFECT_VFORK;
-	case OP_DAEMON:
-		return EFFECT_DAEMON;
-	case OP_EXIT_NOW:
-	case OP_QUICK_EXIT:
-	case OP_ABORT:
-	case OP_ASSERT_FAIL:
-		return EFFECT_EXIT;
-	case OP_EXECL:
-	case OP_EXECLE:
-	case OP_EXECV:
-	case OP_EXECVE:
-	case OP_FEXECVE:
-	case OP_EXECVEAT:
-		return EFFECT_EXEC;
-	case OP_FORK:
-	case OP_FORK_BARE:
-	case OP_FORKPTY:
-	case OP_POSIX_SPAWN:
-	case OP_SYSTEM:
-	case OP_WORDEXP:
-	case OP_SENDMSG:
-	case OP_SENDMMSG:
-		return EFFECT_DESCRIPTORS;
-	default:
-		break;
-	}
-	if (table_op_order(op) == ORDER_CEDE)
-		return EFFECT_CEDE;
-	if (table_op_order(op) == ORDER_THREAD && table_op_class(op) == CLASS_PROCESS)
-		return EFFECT_THREAD;
-	if (table_op_class(op) == CLASS_HANDLE || table_op_class(op) == CLASS_LISTING)
-		return EFFECT_DESCRIPTORS;
-	return EFFECT_NONE;
+	return effects[table_op_family(op)];
 }
 
 enum {

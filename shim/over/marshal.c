@@ -35,7 +35,7 @@ enum reason over_marshal(enum op op, struct call *call, const long *a)
 	call->opcode = (enum opcode)table_op_opcode(op);
 	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): operations without an opcode */
 	switch ((int)op) {
-#define OP(id, class, opcode, order) CASE_##opcode(id)
+#define OP(id, family, opcode) CASE_##opcode(id)
 #include "ushim/ops.def"
 	}
 	return REASON_OPERATION;

@@ -22,7 +22,7 @@
 #define OVER(id) enum reason over_##id(struct call *call, const long *a)
 
 /* One declaration per operation that has an opcode. */
-#define OP(id, class, opcode, order) OVER(id);
+#define OP(id, family, opcode) OVER(id);
 #include "ushim/ops.def"
 
 #define PATH(arg) ((const char *)(arg))

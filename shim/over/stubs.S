@@ -22,7 +22,7 @@
 
 	.text
 
-#define OP(id, class, opcode, order) \
+#define OP(id, family, opcode) \
 	.set op_##id, op_next; \
 	.set op_next, op_next + 1;
 	.set op_next, 0

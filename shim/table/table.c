@@ -23,28 +23,28 @@ static const uint16_t sym_name_at[SYM_COUNT] = {
 };
 
 static const struct op_names {
-#define OP(id, class, opcode, order) char op_##id[sizeof(#id)];
+#define OP(id, family, opcode) char op_##id[sizeof(#id)];
 #include "ushim/ops.def"
 } op_names = {
-#define OP(id, class, opcode, order) #id,
+#define OP(id, family, opcode) #id,
 #include "ushim/ops.def"
 };
 
 static const uint16_t op_name_at[OP_COUNT] = {
-#define OP(id, class, opcode, order) offsetof(struct op_names, op_##id),
+#define OP(id, family, opcode) offsetof(struct op_names, op_##id),
 #include "ushim/ops.def"
 };
 
 static const struct opcode_names {
-#define OP(id, class, opcode, order) char op_##id[sizeof(#opcode)];
+#define OP(id, family, opcode) char op_##id[sizeof(#opcode)];
 #include "ushim/ops.def"
 } opcode_names = {
-#define OP(id, class, opcode, order) #opcode,
+#define OP(id, family, opcode) #opcode,
 #include "ushim/ops.def"
 };
 
 static const uint16_t opcode_name_at[OP_COUNT] = {
-#define OP(id, class, opcode, order) offsetof(struct opcode_names, op_##id),
+#define OP(id, family, opcode) offsetof(struct opcode_names, op_##id),
 #include "ushim/ops.def"
 };
 
@@ -54,12 +54,19 @@ static const uint16_t sym_op[SYM_COUNT] = {
 };
 
 static const struct {
-	uint8_t class;
-	uint8_t order;
+	uint8_t family;
 	int8_t opcode;
 } op_facts[OP_COUNT] = {
-#define OP(id, class, opcode, order) {CLASS_##class, ORDER_##order, OPCODE_##opcode},
+#define OP(id, family, opcode) {FAMILY_##family, OPCODE_##opcode},
 #include "ushim/ops.def"
+};
+
+static const struct {
+	uint8_t class, order, traits;
+} family_facts[FAMILY_COUNT] = {
+#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) \
+	{CLASS_##class, ORDER_##order, traits},
+#include "table/families.def"
 };
 
 enum op table_sym_op(enum sym sym)
@@ -82,14 +89,24 @@ const char *table_opcode_name(enum op op)
 	return (const char *)&opcode_names + opcode_name_at[op];
 }
 
+enum family table_op_family(enum op op)
+{
+	return op_facts[op].family;
+}
+
 enum op_class table_op_class(enum op op)
 {
-	return op_facts[op].class;
+	return family_facts[op_facts[op].family].class;
 }
 
 enum op_order table_op_order(enum op op)
 {
-	return op_facts[op].order;
+	return family_facts[op_facts[op].family].order;
+}
+
+unsigned table_op_traits(enum op op)
+{
+	return family_facts[op_facts[op].family].traits;
 }
 
 int table_op_opcode(enum op op)

@@ -114,31 +114,19 @@ bool record_begin(void)
 
 bool record_wants(enum op op)
 {
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest makes none */
-	switch ((int)op) {
-	case OP_OPEN:
-	case OP_OPENAT:
-	case OP_CREAT:
-	case OP_FOPEN:
-		return together_records;
-	default:
-		return false;
-	}
+	return together_records && table_op_traits(op) & TRAIT_MAKES;
 }
 
+/* creat and fopen make files by their names alone. */
 static bool passage_makes(const struct passage *passage)
 {
 	const long *arg = passage->regs->arg;
 
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): as above */
-	switch ((int)passage->op) {
-	case OP_OPEN:
+	if (passage->op == OP_OPEN)
 		return arg[1] & (O_CREAT | O_TRUNC);
-	case OP_OPENAT:
+	if (passage->op == OP_OPENAT)
 		return arg[2] & (O_CREAT | O_TRUNC);
-	default:
-		return true;
-	}
+	return true;
 }
 
 /*

@@ -24,96 +24,14 @@ enum touch {
 	TOUCH_NAMES, /* two names, or one, and the directories they are in */
 };
 
-static enum touch touch_of_class(enum op op)
-{
-	enum op_order order = table_op_order(op);
-
-	switch (table_op_class(op)) {
-	case CLASS_QUESTION:
-		return TOUCH_NOTHING;
-	case CLASS_LISTING:
-		return order == ORDER_THREAD ? TOUCH_ALL : TOUCH_NOTHING;
-	case CLASS_DURABLE:
-		return order == ORDER_SYNC ? TOUCH_NOTHING : TOUCH_ALL;
-	case CLASS_PROCESS:
-		return order == ORDER_FREE ? TOUCH_NOTHING : TOUCH_ALL;
-	case CLASS_COMMAND:
-	case CLASS_DATA:
-	case CLASS_HANDLE:
-		return TOUCH_ALL;
-	}
-	return TOUCH_ALL;
-}
+static const uint8_t touches[FAMILY_COUNT] = {
+#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = TOUCH_##touch,
+#include "table/families.def"
+};
 
 static enum touch touch_of(enum op op)
 {
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): the rest is told by class and order */
-	switch ((int)op) {
-	case OP_WRITE:
-	case OP_PWRITE:
-	case OP_WRITEV:
-	case OP_PWRITEV:
-	case OP_PWRITEV2:
-	case OP_FALLOCATE:
-	case OP_POSIX_FALLOCATE:
-	case OP_FTRUNCATE:
-	case OP_FCHMOD:
-	case OP_FCHOWN:
-	case OP_FUTIMENS:
-	case OP_FUTIMES:
-	case OP_FSETXATTR:
-	case OP_FREMOVEXATTR:
-	case OP_DPRINTF:
-		return TOUCH_FIRST;
-	case OP_COPY_FILE_RANGE:
-		return TOUCH_THIRD;
-	case OP_READ:
-	case OP_READ_CHK:
-	case OP_PREAD:
-	case OP_PREAD_CHK:
-	case OP_READV:
-	case OP_PREADV:
-	case OP_PREADV2:
-		return TOUCH_READ;
-	case OP_LSEEK:
-	case OP_FADVISE:
-	case OP_READAHEAD:
-	case OP_MPROTECT:
-	case OP_OPENDIR:
-	case OP_FDOPENDIR:
-	case OP_CLOSEDIR:
-	case OP_FDOPEN:
-	case OP_CHDIR:
-	case OP_FCHDIR:
-		return TOUCH_NOTHING;
-	case OP_CLOSE:
-		return TOUCH_CLOSE;
-	case OP_FFLUSH:
-		return TOUCH_STREAM;
-	case OP_FCLOSE:
-		return TOUCH_STREAM_CLOSE;
-	case OP_OPEN:
-	case OP_OPEN_2:
-		return TOUCH_OPEN;
-	case OP_OPENAT:
-	case OP_OPENAT_2:
-		return TOUCH_OPENAT;
-	case OP_MMAP:
-		return TOUCH_MMAP;
-	case OP_RENAME:
-	case OP_RENAMEAT:
-	case OP_LINK:
-	case OP_LINKAT:
-	case OP_UNLINK:
-	case OP_UNLINKAT:
-		return TOUCH_NAMES;
-	case OP_FCNTL:
-		return TOUCH_FCNTL;
-	case OP_SYSCALL:
-		return TOUCH_SYSCALL;
-	default:
-		return touch_of_class(op);
-	}
+	return touches[table_op_family(op)];
 }
 
 static void touch_file(struct together *together, int fd)

@@ -2,6 +2,8 @@
  *
  * table: ops.def as C agrees with ops.def as text, and with the kernel's numbers.
  */
+#include "behind/private.h"
+#include "table/fence.h"
 #include "table/table.h"
 
 #include <linux/io_uring.h>
@@ -16,12 +18,10 @@
 
 static const struct {
 	const char *name, *opcode;
-	enum op_class class;
-	enum op_order order;
+	enum family family;
 	int number;
 } rows[] = {
-#define OP(id, class, opcode, order) \
-	{#id, #opcode, CLASS_##class, ORDER_##order, IORING_OP_##opcode},
+#define OP(id, family, opcode) {#id, #opcode, FAMILY_##family, IORING_OP_##opcode},
 #include "ushim/ops.def"
 };
 
@@ -40,10 +40,16 @@ static void operations_agree(void)
 			note("%d: %s, not %s", op, table_op_name(op), rows[op].name);
 		CHECK(!strcmp(table_op_name(op), rows[op].name));
 		CHECK(!strcmp(table_opcode_name(op), rows[op].opcode));
-		CHECK_EQ(table_op_class(op), rows[op].class);
-		CHECK_EQ(table_op_order(op), rows[op].order);
+		CHECK_EQ(table_op_family(op), rows[op].family);
 		CHECK_EQ(table_op_opcode(op), rows[op].number);
 	}
+}
+
+static void attribute_calls_are_told(void)
+{
+	for (enum op op = 0; op < OP_COUNT; op++)
+		if (fence_of(op) == FENCE_ATTRIBUTE)
+			CHECK_EQ(attribute_call_of(op)->op, op);
 }
 
 static void symbols_agree(void)
@@ -100,7 +106,8 @@ static void opcodes_are_marshalled(void)
 int main(int argc, char **argv)
 {
 	tests_begin(argc, argv);
-	test("ops.def: operations, classes, orders and opcodes are the table's", operations_agree);
+	test("behind: each call that sets attributes has a row", attribute_calls_are_told);
+	test("ops.def: operations, families and opcodes are the table's", operations_agree);
 	test("ops.def: every symbol reaches the operation it names", symbols_agree);
 	test("ops.def: no symbol and no operation is there twice", names_are_unique);
 	test("ops.def: every operation is reached by a symbol", operations_are_reached);

@@ -27,14 +27,14 @@ ring_error() {
 # operations OPCODE: their names in ops.def, as a jq condition.
 operations() {
     local names
-    names=$(sed -n "s/^OP(\([A-Z0-9_]*\), [A-Z]*, $1, [A-Z]*)\$/\"\1\"/p" "$ROOT/include/ushim/ops.def")
+    names=$(sed -n "s/^OP(\([A-Z0-9_]*\), *[A-Z0-9_]*, *$1)\$/\"\1\"/p" "$ROOT/include/ushim/ops.def")
     [ -n "$names" ] || fail "no operation has the opcode $1"
     # shellcheck disable=SC2016 # $k is jq's
     printf '.key as $k | [%s] | index($k) != null' "$(paste -sd, <<<"$names")"
 }
 
 opcodes() {
-    sed -n 's/^OP([A-Z0-9_]*, [A-Z]*, \([A-Z0-9_]*\), [A-Z]*)$/\1/p' "$ROOT/include/ushim/ops.def" |
+    sed -n 's/^OP([A-Z0-9_]*, *[A-Z0-9_]*, *\([A-Z0-9_]*\))$/\1/p' "$ROOT/include/ushim/ops.def" |
         grep -vx NONE | sort -u
 }
 

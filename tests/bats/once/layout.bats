@@ -64,6 +64,35 @@ an_object() {
     done
 }
 
+# compiles FILE: of the copy of the sources in $BATS_TEST_TMPDIR
+compiles() {
+    (cd "$BATS_TEST_TMPDIR" && cc -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Ishim -Werror \
+        -fvisibility=hidden -c -o "$BATS_TEST_TMPDIR/planted.o" "$1")
+}
+
+@test "layout: an operation without a family, a family without behaviour, an opcode without a body do not compile" {
+    requires nm
+    cp -r include shim "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+    compiles shim/table/table.c
+    sed -i 's/^OP(STAT, .*/&\nOP(PLANTED, PLANTED, NONE)\n    SYM(planted, PLANTED)/' include/ushim/ops.def
+    run ! compiles shim/table/table.c
+    [[ $output == *FAMILY_PLANTED* ]]
+    sed -i 's/^FAMILY(STAT_PATH,.*/&\nFAMILY(PLANTED, QUESTION, NAME, OTHER, ASK, NOTHING, NONE, NONE, NONE)/' shim/table/families.def
+    run ! compiles shim/table/table.c
+    sed -i 's/^FAMILY(PLANTED,.*/FAMILY(PLANTED, QUESTION, NAME, OTHER, NOWHERE, NOTHING, NONE, NONE, NONE, 0)/' shim/table/families.def
+    run ! compiles shim/table/fence.c
+    [[ $output == *FENCE_NOWHERE* ]]
+    sed -i '/^FAMILY(PLANTED,/s/NOWHERE/ASK/' shim/table/families.def
+    for file in table/table table/fence ahead/kind together/void dispatch/watch call/leave call/filestream over/marshal; do
+        compiles "shim/$file.c"
+    done
+    nm planted.o >/dev/null
+    sed -i 's/^OP(PLANTED, PLANTED, NONE)/OP(PLANTED, PLANTED, STATX)/' include/ushim/ops.def
+    compiles shim/over/marshal.c
+    nm -u planted.o | grep -q over_PLANTED # which nobody has
+}
+
 @test "layout: an include out of place is found" {
     mkdir "$BATS_TEST_TMPDIR/src"
     echo '#include <liburing.h>' >"$BATS_TEST_TMPDIR/src/engine.c"
