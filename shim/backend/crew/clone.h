@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * clone: threads of our own, which are libc's in nothing: no storage of their own (errno, the stack's
+ * canary and the locale are the program's), all signals blocked. What they run makes system calls by
+ * sys() alone.
+ */
+#ifndef USHIM_CLONE_H
+#define USHIM_CLONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What such a thread runs is not for sanitizers, which keep books of each thread. */
+#define CLONE_UNWATCHED __attribute__((no_sanitize("address", "thread", "undefined")))
+
+/* False where none may be made: under a filter, which was not asked about clone. */
+bool clone_allowed(void);
+
+/*
+ * Has BEGIN run with ARGUMENT in a thread that shares memory, descriptors, directory and umask with its
+ * maker and has the credentials of this moment. *THREAD is its number, which is returned, and becomes 0,
+ * a futex, when it runs no more. A negative errno where there is none.
+ */
+long clone_thread(void (*begin)(void *argument), void *argument, char *stack, size_t size,
+		  uint32_t *thread);
+
+/*
+ * Waits until that is so for the one whose NUMBER clone_thread returned, and until nobody sees it any more,
+ * which is a moment later.
+ */
+void clone_await_end(uint32_t *thread, long number);
+
+#endif
