@@ -144,12 +144,26 @@ static bool output_only(const struct ahead *ahead, enum op op)
 	       kind_of(op) == KIND_OTHER && !ahead->read_on;
 }
 
+/*
+ * What shows threads, changes what they may or are about to do (credentials, the current directory, a
+ * filter), copies this process, waits for others, or may be any of these: no scout is there then.
+ */
+static bool ends_scouts(const struct passage *passage)
+{
+	if (kind_of(passage->op) == KIND_SYSCALL)
+		return !passage_syscall_is_plain(passage->regs);
+	return table_op_class(passage->op) == CLASS_PROCESS &&
+	       table_op_order(passage->op) != ORDER_FREE;
+}
+
 /* With the depth above zero. */
 static bool inside(struct ahead *ahead, const struct passage *passage)
 {
 	const struct regs *regs = passage->regs;
 	int fd;
 
+	if (ends_scouts(passage))
+		scouting_end(ahead);
 	switch (kind_of(passage->op)) {
 	case KIND_STAT:
 		return questions_ask(ahead, passage);

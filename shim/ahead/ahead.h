@@ -56,6 +56,9 @@ bool ahead_serve(const struct passage *passage);
 /* Something about this inode has changed, or will: answers about it are not used any more. */
 void ahead_changed(const struct identity *identity);
 
+/* The program removes what it lists, from the first entry on. */
+void ahead_removes(void);
+
 /*
  * A command of this module's neighbour is about to be made. UNSEEN: it is acknowledged, or made
  * where nobody else looks, and so tells the program nothing about others.

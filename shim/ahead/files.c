@@ -76,8 +76,33 @@ static bool stream_open(struct ahead *ahead, const struct passage *passage)
 	return true;
 }
 
+/* An open that only a directory lets through. */
+static bool directory_open_ahead(struct ahead *ahead, const struct passage *passage,
+				 const struct call *call)
+{
+	struct place *place = &ahead->place;
+	struct identity identity;
+	bool known = place_find(ahead, call, place);
+	int fd = known ? scouting_serve(ahead, place, (int)call->flags) : -1;
+
+	if (fd >= 0) {
+		*passage->value = fd;
+		*passage->reason = REASON_ANSWERED;
+	} else {
+		*passage->value = plain_run(passage);
+		fd = (int)*passage->value;
+	}
+	if (fd < 0)
+		return true;
+	opened_add(ahead, fd, &identity);
+	if (known)
+		scouting_opened(ahead, place, fd, (int)call->flags);
+	return true;
+}
+
 bool files_open(struct ahead *ahead, const struct passage *passage)
 {
+	const uint32_t kinds = O_ACCMODE | O_CREAT | O_TRUNC | O_DIRECTORY | O_PATH;
 	struct call call = {.op = passage->op};
 	uint64_t ns;
 
@@ -86,6 +111,8 @@ bool files_open(struct ahead *ahead, const struct passage *passage)
 		return stream_open(ahead, passage);
 	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
+	if ((call.flags & kinds) == (O_RDONLY | O_DIRECTORY))
+		return directory_open_ahead(ahead, passage, &call);
 	*passage->value = plain_time(passage, &ns);
 	if (*passage->value >= 0)
 		file_opened(ahead, &call, (int)*passage->value, ns);

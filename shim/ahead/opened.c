@@ -34,7 +34,8 @@ static bool opened_known(const struct ahead *ahead, const struct identity *ident
 static void opened_keep(struct ahead *ahead, const struct identity *identity)
 {
 	if (ahead->opened_count == AHEAD_OPENED) {
-		ahead->epoch++; /* so that nothing older is served, and */
+		ahead->epoch++; /* so that no older answer is served, and */
+		ahead->epochs_full++;
 		ahead->opened_count = 0;
 		ahead->opened_stale = true; /* what is still open is found again */
 	}
@@ -45,6 +46,7 @@ bool opened_add(struct ahead *ahead, int fd, struct identity *identity)
 {
 	if (fd < 0 || !descriptor_identity(fd, identity))
 		return false;
+	scouting_shown(ahead, identity);
 	if (!opened_known(ahead, identity))
 		opened_keep(ahead, identity);
 	return true;
@@ -74,7 +76,10 @@ void ahead_changed(const struct identity *identity)
 {
 	struct ahead *ahead = ahead_root();
 
-	if (ahead && !opened_known(ahead, identity))
+	if (!ahead)
+		return;
+	scouting_changed(ahead, identity);
+	if (!opened_known(ahead, identity))
 		opened_keep(ahead, identity);
 }
 

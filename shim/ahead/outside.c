@@ -71,6 +71,7 @@ static void settle(void)
 		return;
 	answers_release(ahead, -1);
 	answers_drop(ahead, NULL);
+	scouting_end(ahead);
 }
 
 void ahead_begin(int argc, char **argv)
@@ -117,6 +118,8 @@ static bool root_make(void)
 	root->epoch++;
 	if (ahead_learned.waits && !root->devices_known)
 		device_note(root, ahead_learned.waits, false);
+	root->scouting.jobs = NULL;
+	root->scouting.served.fd = -1;
 	root->cached.doubted = true; /* until a question has waited */
 	root->magic = AHEAD_MAGIC;
 	return true;
@@ -174,6 +177,7 @@ static void outside_go_out(void)
 		ahead_learned.stat = ahead->stat;
 		ahead_learned.contents = ahead->contents;
 		answers_drop(ahead, NULL);
+		scouting_end(ahead);
 	}
 	sample_stats(0);
 	sample_opens(0);

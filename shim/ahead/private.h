@@ -11,6 +11,7 @@
 
 #include "ahead/ahead.h"
 #include "ahead/kind.h"
+#include "backend/crew/scouts.h"
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/path.h"
@@ -26,6 +27,7 @@ enum {
 	AHEAD_DEVICES = 8,   /* file systems told apart; any more count as remote */
 	AHEAD_OPENED = 256,  /* inodes remembered as open here */
 	AHEAD_SEEN = 256,    /* looks at inodes that are remembered */
+	AHEAD_CHANGES = 256, /* directories and files this process changed, while others are being listed */
 	AHEAD_SPELLED = 64 * 1024,
 	LOOK_TEXT = 4096, /* the kernel gives no more at a time */
 	LOOK_LINE = 256,
@@ -96,6 +98,15 @@ struct look {
 	bool known_breaks; /* and what it has found */
 };
 
+/* A directory that scouts were sent to (scouting.c). */
+struct scouting_key {
+	struct identity parent; /* the directory it is in */
+	uint64_t handle;        /* of that */
+	uint64_t epoch;
+	uint64_t changes; /* scouting.changes, when they were sent */
+	bool ahead;       /* the program may come for it */
+};
+
 /* In wiped memory: a forked child starts without. */
 struct ahead {
 	uint64_t magic;
@@ -105,6 +116,7 @@ struct ahead {
 	struct habit *listed_habit; /* of the last one in a directory the program listed; or null */
 	struct sweep_ref listed;    /* that directory */
 	uint64_t epoch; /* answers from before it are not served */
+	uint64_t epochs_full; /* how often it began because opened was full: nothing had happened */
 	uint64_t last_reap_ns;
 	uint64_t handing_ns; /* when the handing over of the last question began */
 	uint64_t handed_ns; /* when the last question was handed to the kernel */
@@ -146,6 +158,29 @@ struct ahead {
 	struct look look;
 	uint64_t types_void_ms; /* types learned until then are not to be opened by */
 	char *scratch;        /* where contents read ahead go: nobody reads them there */
+	struct {
+		struct scout *jobs; /* null: none were sent */
+		struct scouting_key keys[SCOUTS_JOBS];
+		uint64_t proc_device;
+		struct governor pays; /* of which it is counted what was used and wasted */
+		unsigned run;    /* directories the program opened in the order of its listings, */
+		uint64_t run_epoch; /* all in this one */
+		unsigned window; /* as many are ahead of it */
+		int flags;       /* as it opens them */
+		uint64_t stepped_ns; /* when it came to one last, */
+		uint64_t step_ns;    /* and how long it takes from one to the next */
+		bool looks;      /* it asks about the first entry, or removes it, before all others */
+		bool again;      /* the last one was opened twice, and so were */
+		unsigned twice;  /* as many before it */
+		struct sweep_ref opened; /* where the last one was opened, */
+		struct identity opened_is; /* and what it is */
+		struct {
+			int fd, job;
+			uint64_t serial, epoch;
+		} served; /* whose entries await its stream; fd -1: none */
+		uint64_t changes; /* ever; the last AHEAD_CHANGES are here */
+		struct identity changed[AHEAD_CHANGES];
+	} scouting;
 	struct place place;   /* the one being looked at: too big for a small signal stack */
 	size_t spelled_used;  /* paths of queued questions: the kernel reads them at the flush */
 	char spelled[AHEAD_SPELLED];
@@ -398,6 +433,38 @@ void contents_close(struct ahead *ahead, unsigned most_ms);
 
 /* Waits until neither files nor answers are in flight. */
 void interruptions_settle(struct ahead *ahead);
+
+/* ---- scouting.c ---- */
+
+/*
+ * What the program's open of the directory at PLACE, with FLAGS, returns, where it was opened ahead;
+ * else -1.
+ */
+int scouting_serve(struct ahead *ahead, const struct place *place, int flags);
+
+/* Has STREAM, of FD, go on with the entries that were listed ahead of such a one. */
+bool scouting_give(struct ahead *ahead, DIR *stream, int fd);
+
+/* The program has opened the directory at PLACE with FLAGS: it is FD. */
+void scouting_opened(struct ahead *ahead, const struct place *place, int fd, int flags);
+
+/* SWEEP is of a stream that was opened just now; */
+void scouting_streams(struct ahead *ahead, struct sweep *sweep);
+
+/* and has names, and FD is its descriptor: the directories that come next are opened ahead. */
+void scouting_send(struct ahead *ahead, struct sweep *sweep, int fd);
+
+/* This process changed IDENTITY, of which nobody is told. */
+void scouting_changed(struct ahead *ahead, const struct identity *identity);
+
+/*
+ * The program was told of IDENTITY, or has it open: true if threads may be listed there, and none of ours is
+ * any more.
+ */
+bool scouting_shown(struct ahead *ahead, const struct identity *identity);
+
+/* No scout is left, and nothing that they opened. */
+void scouting_end(struct ahead *ahead);
 
 /* ---- opened.c ---- */
 

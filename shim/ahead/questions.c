@@ -310,17 +310,29 @@ static bool question_foreseen(struct ahead *ahead, const struct passage *passage
 	return question_plain(ahead, passage, place, false);
 }
 
+/* What the program was told of. */
+static struct identity told_of(const struct call *call)
+{
+	return call->yield == YIELD_STAT
+		       ? (struct identity){call->stat->st_dev, call->stat->st_ino}
+		       : identity_of(call->data);
+}
+
 bool questions_ask(struct ahead *ahead, const struct passage *passage)
 {
 	struct call call = {.op = passage->op};
+	struct identity identity;
 
 	if (over_marshal(passage->op, &call, passage->regs->arg) != REASON_NONE)
 		return false;
 	if (!question_foreseen(ahead, passage, &call))
 		*passage->value = plain_run(passage);
-	if (*passage->value == 0 && *passage->reason != REASON_ANSWERED)
-		seen_note(ahead, call.yield == YIELD_STAT ? call.stat->st_ino
-							  : ((struct statx *)call.data)->stx_ino);
+	if (*passage->value != 0 || *passage->reason == REASON_ANSWERED)
+		return true;
+	identity = told_of(&call);
+	if (scouting_shown(ahead, &identity))
+		*passage->value = plain_run(passage); /* once more, without them */
+	seen_note(ahead, identity.inode);
 	return true;
 }
 

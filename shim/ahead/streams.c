@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "call/plain.h"
 #include "process/config.h"
 #include "process/real.h"
@@ -26,6 +27,18 @@ static void stream_name(void *context, const struct directory_entry *entry)
 		sweep_add(sweep, entry->name, length, entry->inode, entry->type);
 }
 
+/* Its names are there: ask about them if that is the habit. */
+static void stream_known(struct ahead *ahead, struct sweep *sweep, int fd)
+{
+	if (ahead->listed_habit)
+		ahead->habit = ahead->listed_habit;
+	if (ahead->habit->confident && sweep->last == SWEEP_NONE) {
+		answers_ask(ahead, sweep, SWEEP_NONE, fd);
+		answers_get_going(ahead);
+	}
+	scouting_send(ahead, sweep, fd);
+}
+
 /* New names have come from the kernel: take them down, and ask if that is the habit. */
 static void stream_grew(struct ahead *ahead, DIR *stream, const struct directory_entry *entry,
 			uint64_t asked_ns)
@@ -38,12 +51,7 @@ static void stream_grew(struct ahead *ahead, DIR *stream, const struct directory
 	sweep->typed_ms = (uint32_t)clock_ms_of(asked_ns);
 	stream_name(sweep, entry);
 	listing_ahead(stream, stream_name, sweep);
-	if (ahead->listed_habit)
-		ahead->habit = ahead->listed_habit;
-	if (ahead->habit->confident && sweep->last == SWEEP_NONE) {
-		answers_ask(ahead, sweep, SWEEP_NONE, fd);
-		answers_get_going(ahead);
-	}
+	stream_known(ahead, sweep, fd);
 }
 
 /* What cannot be taken back is handed out in its turn, whatever happens meanwhile. */
@@ -200,21 +208,69 @@ bool streams_before(struct ahead *ahead, const struct passage *passage)
 	}
 }
 
+/* As libc opens them. */
+#define OPENDIR_FLAGS (O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC)
+
+/* opendir(path) of a directory that was opened ahead, or null. */
+static DIR *stream_serve(struct ahead *ahead, const struct passage *passage)
+{
+	int fd = scouting_serve(ahead, &ahead->place, OPENDIR_FLAGS), saved;
+	DIR *stream;
+
+	if (fd < 0)
+		return NULL;
+	stream = REAL(fdopendir)(fd);
+	if (!stream) { /* no memory: opendir will say so */
+		saved = errno;
+		sys(SYS_close, fd);
+		errno = saved;
+	} else {
+		*passage->reason = REASON_ANSWERED;
+	}
+	return stream;
+}
+
+/* What was listed ahead is known before the program has read the first. */
+static void stream_begin(struct ahead *ahead, DIR *stream, int fd, const char *path)
+{
+	struct sweep *sweep;
+
+	if (!listing_begin(stream, fd))
+		return;
+	sweep = place_sweep(ahead, fd, AT_FDCWD, path);
+	if (!sweep)
+		return;
+	scouting_streams(ahead, sweep);
+	if (!scouting_give(ahead, stream, fd))
+		return;
+	sweep->typed_ms = (uint32_t)clock_ms_of(clock_ns());
+	listing_ahead(stream, stream_name, sweep);
+	stream_known(ahead, sweep, fd);
+}
+
 bool streams_open(struct ahead *ahead, const struct passage *passage)
 {
-	bool by_path = kind_of(passage->op) == KIND_OPENDIR;
-	DIR *stream = (DIR *)plain_run(passage);
+	bool by_path = kind_of(passage->op) == KIND_OPENDIR, known = false;
+	struct call call = {.fd = AT_FDCWD};
 	struct identity identity;
+	DIR *stream = NULL;
 	int fd;
 
+	if (by_path) {
+		call.path = (const char *)passage->regs->arg[0];
+		known = place_find(ahead, &call, &ahead->place);
+		stream = known ? stream_serve(ahead, passage) : NULL;
+	}
+	if (!stream)
+		stream = (DIR *)plain_run(passage);
 	*passage->value = (long)stream;
 	if (!stream)
 		return true;
 	directory_opened();
 	fd = by_path ? REAL(dirfd)(stream) : (int)passage->regs->arg[0];
 	opened_add(ahead, fd, &identity);
-	if (listing_begin(stream, fd))
-		place_sweep(ahead, fd, AT_FDCWD,
-			    by_path ? (const char *)passage->regs->arg[0] : NULL);
+	if (known)
+		scouting_opened(ahead, &ahead->place, fd, OPENDIR_FLAGS);
+	stream_begin(ahead, stream, fd, call.path);
 	return true;
 }

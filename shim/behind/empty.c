@@ -17,6 +17,7 @@
 #include "base/sys.h"
 #include "process/process.h"
 #include "process/watching.h"
+#include "walk/listing.h"
 
 enum {
 	SUCCESSES_FIRST = 3,   /* plain removals in the first directory of a kind, */
@@ -418,6 +419,13 @@ static int stream_place(const struct behind *behind, DIR *stream)
 	return -1;
 }
 
+/* What was read ahead of the program it has not had. */
+static bool stream_at_beginning(DIR *stream, int fd)
+{
+	return listing_has(stream) ? listing_position(stream) == 0
+				   : sys(SYS_lseek, fd, 0, SEEK_CUR) == 0;
+}
+
 void stream_opened(struct behind *behind, DIR *stream, int fd)
 {
 	int place;
@@ -425,7 +433,7 @@ void stream_opened(struct behind *behind, DIR *stream, int fd)
 
 	stream_gone(behind, stream); /* one of that address, closed behind us (DESIGN F11) */
 	place = stream_place(behind, NULL);
-	if (!behind->removes || place < 0 || sys(SYS_lseek, fd, 0, SEEK_CUR) != 0)
+	if (!behind->removes || place < 0 || !stream_at_beginning(stream, fd))
 		return;
 	dir = dir_take(behind, fd, ".", 0);
 	if (!dir || dir->ground != GROUND_OTHER || dir->pending)

@@ -2,6 +2,7 @@
 #include "walk/listing.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fsinfo.h"
@@ -162,6 +163,19 @@ static bool later_make(struct listing *listing)
 	if (!listing->later)
 		listing->later = process_map_copied(BUFFER_MAPPED);
 	return listing->later != NULL;
+}
+
+bool listing_give(DIR *stream, const char *entries, size_t length, bool ended)
+{
+	struct listing *listing = listing_of(stream);
+
+	if (!listing || length > BUFFER_SIZE || (ended && !later_make(listing)))
+		return false;
+	memcpy(listing->buffer, entries, length);
+	listing->length = length;
+	listing->later_length = 0;
+	listing->read_on = ended;
+	return true;
 }
 
 /* An error is found again by the read that is due in its time: it moves nothing. */

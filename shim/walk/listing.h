@@ -21,6 +21,12 @@
 /* Takes over STREAM, from which nothing has been read. False where it cannot. */
 bool listing_begin(DIR *stream, int fd);
 
+/*
+ * What STREAM, from which nothing has been read, begins with: LENGTH bytes as getdents64 gave them, to the
+ * end of the directory if ENDED. Its descriptor is behind them. False where there is no room.
+ */
+bool listing_give(DIR *stream, const char *entries, size_t length, bool ended);
+
 /* True if STREAM is one of ours. */
 bool listing_has(DIR *stream);
 

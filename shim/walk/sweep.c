@@ -85,7 +85,8 @@ void sweep_begin(struct sweep *sweep, size_t *total)
 	sweep->total = total;
 	sweep->serial++;
 	sweep->touched = ++touches;
-	sweep->last = sweep->fetch_last = SWEEP_NONE;
+	sweep->last = sweep->fetch_last = sweep->dirs_last = SWEEP_NONE;
+	sweep->dirs_fd = -1;
 }
 
 struct sweep_ref sweep_refer(struct sweep *sweep)

@@ -71,6 +71,10 @@ struct sweep {
 	uint32_t next;   /* place up to which has been asked ahead */
 	uint32_t run;    /* questions in a row that followed the order */
 	uint32_t fetch_last, fetch_next, fetch_run; /* the same for contents */
+	struct sweep *parent;   /* of the directory this one is in, if the program came from there, */
+	uint32_t parent_serial; /* and it is still the same */
+	uint32_t dirs_last; /* place of the directory opened last in it, or SWEEP_NONE */
+	int dirs_fd;        /* number it was opened by, if this has no prefix */
 };
 
 /* Whoever remembers a sweep keeps this: it may end, and another take its place. */
