@@ -339,6 +339,28 @@ static void removal_learn(struct behind *behind, struct dir *dir, const struct s
 	}
 }
 
+/*
+ * The next one in a directory like those in which removing is proven, listed to its end: it brings as
+ * little news as the ones behind it, which are acknowledged. What was asked ahead elsewhere stays good.
+ */
+static bool removal_unseen(struct behind *behind, const struct spot *spot)
+{
+	uint32_t entry;
+	struct identity file;
+
+	if (!spot->dir || !spot->dir->listed || !is_sibling(behind, &spot->parent) ||
+	    ended_has(behind, &spot->dir->identity))
+		return false;
+	entry = sweep_find(&spot->dir->listing, spot->name, strlen(spot->name));
+	if (entry == SWEEP_NONE)
+		return false;
+	file = (struct identity){spot->dir->identity.device, spot->dir->listing.entries[entry].inode};
+	ahead_changed(&spot->dir->identity);
+	ahead_changed(&file);
+	ahead_removes();
+	return true;
+}
+
 static void removal_plain(struct behind *behind, const struct passage *passage, struct spot *spot,
 			  struct dir *child, enum reason why)
 {
@@ -349,13 +371,17 @@ static void removal_plain(struct behind *behind, const struct passage *passage, 
 	struct identity file = {0, 0};
 	struct dir *dir;
 	long value;
+	bool unseen;
 
 	spot_take(behind, spot); /* so that what is learned has its place */
 	if (spot->known && strlen(spot->name) <= NAME_MAX)
 		name_keep(name, spot->name);
 	if (spot->dir && spot->dir->listed && !spot->dir->numbered) /* the kernel looks it up anyway */
 		path_identify(spot->fd, spot->path, AT_SYMLINK_NOFOLLOW, &file);
-	value = command_plain(passage, why, false);
+	unseen = removal_unseen(behind, spot);
+	if (unseen && file.inode)
+		ahead_changed(&file);
+	value = command_plain(passage, why, unseen);
 	if (!behind_root())
 		return;
 	dir = dir_find(behind, &identity);
