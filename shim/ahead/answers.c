@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "backend/ring/ring.h"
+#include "base/invariant.h"
 #include "base/sys.h"
 #include "process/config.h"
 #include "process/signals.h"
@@ -95,6 +96,18 @@ void answer_arrived(uint64_t token, int result)
 		answers_use(ahead, answer);
 }
 
+/* What is in flight has its slots. */
+static bool flying_has_slots(const struct ahead *ahead)
+{
+	unsigned flying = 0;
+
+	for (int i = 0; i < AHEAD_ANSWERS; i++)
+		flying += ahead->answers[i].state == ANSWER_FLYING ||
+			  ahead->answers[i].state == ANSWER_ORPHAN;
+	return flying == ahead->flying &&
+	       (unsigned)__builtin_popcount(ahead->fetch_slots) == ahead->fetching;
+}
+
 void answers_reap(struct ahead *ahead)
 {
 	struct ring *ring = flight_ring();
@@ -102,6 +115,7 @@ void answers_reap(struct ahead *ahead)
 	if (!ring || !(ahead->flying || ahead->fetching || ahead->look.state == LOOK_FLYING))
 		return;
 	flight_reap(ring);
+	INVARIANT(flying_has_slots(ahead));
 	ahead->last_reap_ns = clock_ns();
 }
 

@@ -15,6 +15,7 @@
 
 #include "backend/flight.h"
 #include "base/clock.h"
+#include "base/invariant.h"
 #include "base/sys.h"
 #include "report/late.h"
 #include "report/stats.h"
@@ -503,6 +504,18 @@ static bool gathered_enough(const struct behind *behind)
 	return clock_ns() - behind->gathering_ns > (enough < GATHER_MOST_NS ? enough : GATHER_MOST_NS);
 }
 
+/* What is counted once for all is the sum of what its directories count. */
+static bool counts_agree(const struct behind *behind)
+{
+	unsigned pending = 0, flying = 0;
+
+	for (int i = 0; i < BEHIND_DIRS; i++) {
+		pending += behind->dirs[i].pending;
+		flying += behind->dirs[i].flying + behind->dirs[i].preparing;
+	}
+	return pending == behind->pending && flying == behind->flying;
+}
+
 void queue_turn(struct behind *behind)
 {
 	struct ring *ring = flight_ring();
@@ -510,6 +523,7 @@ void queue_turn(struct behind *behind)
 	if (ring && behind->flying)
 		flight_reap(ring);
 	ring = flight_open();
+	INVARIANT(counts_agree(behind));
 	if (behind->setting)
 		wanted_reap(behind);
 	if (behind->gathering && gathered_enough(behind))
