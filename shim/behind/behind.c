@@ -177,7 +177,7 @@ static void go_in_with(const struct call *call, bool made, bool network)
 	if (!behind_root() || !made || call->opcode != OPCODE_MKDIRAT)
 		return;
 	thread_enter(&held);
-	dir_made(behind_root(), call->fd, call->path, NULL);
+	dir_made(behind_root(), call->fd, call->path);
 	thread_leave(&held);
 }
 

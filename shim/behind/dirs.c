@@ -223,25 +223,21 @@ static bool dir_alive(const struct dir *dir)
 	return descriptor_statx(dir->fd, STATX_NLINK, &statx) == 0 && statx.stx_nlink != 0;
 }
 
-struct dir *dir_made(struct behind *behind, int fd, const char *path, const struct identity *in)
+void dir_made(struct behind *behind, int fd, const char *path)
 {
 	struct identity identity;
 	struct dir *dir;
 
 	if (!path_identify(fd, path, AT_SYMLINK_NOFOLLOW, &identity))
-		return NULL;
+		return;
 	dir = dir_find(behind, &identity);
 	if (dir && dir_alive(dir))
 		dir_confirm(behind, dir, path_handle(fd, path, AT_SYMLINK_NOFOLLOW));
 	else if (dir) /* of a directory that had this inode number before */
 		dir_drop(behind, dir);
 	dir = dir_take(behind, fd, path, O_NOFOLLOW);
-	if (!dir)
-		return NULL;
-	dir->ground = GROUND_PRIVATE;
-	if (in)
-		dir->in = *in;
-	return dir;
+	if (dir)
+		dir->ground = GROUND_PRIVATE;
 }
 
 /* ---- ground ---- */

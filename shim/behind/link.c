@@ -379,15 +379,6 @@ static void rename_learn(struct behind *behind, int fd, const char *path)
 		behind_forget(behind);
 }
 
-/*
- * A program that asks about each directory as soon as it has made it walks into it next, and would wait
- * for all that is pending beside it. So it is made before that.
- */
-static bool overtakes(const struct behind *behind, const struct spot *target)
-{
-	return behind->awaited >= AWAITED_MOST && spot_is_private(target);
-}
-
 bool makes_command(struct behind *behind, const struct passage *passage, struct call *call)
 {
 	bool renames = call->opcode == OPCODE_RENAMEAT;
@@ -396,11 +387,9 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 	int fd = makes_directory ? call->fd : call->fd2;
 	struct spot *target = &behind->spot, *other = &behind->spot2;
 	struct statx statx;
-	char made[NAME_MAX + 1];
-	struct identity in;
 	enum reason reason;
 	struct dir *dir;
-	bool within, success;
+	bool within;
 
 	spot_read(behind, target, fd, path);
 	if (renames) {
@@ -417,36 +406,20 @@ bool makes_command(struct behind *behind, const struct passage *passage, struct 
 		return true;
 	}
 	within = renames && other->dir && other->dir == target->dir;
-	name_keep(made, target->known ? target->name : "");
-	behind->made[0] = '\0';
-	behind->overtaking = makes_directory && overtakes(behind, target);
-	if (behind->overtaking)
-		touch_name(behind, target);
-	else
-		plain_prepare(behind, target);
-	success = plain_make(passage, target, reason, !renames && spot_is_private(target), &dir);
-	if (behind_root())
-		behind->overtaking = false;
-	if (!success) {
+	plain_prepare(behind, target);
+	if (!plain_make(passage, target, reason, !renames && spot_is_private(target), &dir)) {
 		if (within && dir)
 			mount_refused(behind, dir, errno);
 		return true;
 	}
 	if (!behind_root())
 		return true;
-	if (makes_directory && dir) {
-		behind->made_in = in = dir->identity;
-		name_keep(behind->made, made);
-	}
 	if (dir)
 		dir->proven[made_kind(call)] = true;
 	if (dir && call->opcode == OPCODE_SYMLINKAT)
 		symlink_learn(behind, dir, call->path);
-	if (makes_directory) {
-		dir = dir_made(behind, fd, path, dir ? &in : NULL);
-		if (dir)
-			queue_at(behind, dir);
-	}
+	if (makes_directory)
+		dir_made(behind, fd, path);
 	if (renames)
 		rename_learn(behind, fd, path);
 	return true;

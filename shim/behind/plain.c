@@ -20,7 +20,7 @@ long command_plain(const struct passage *passage, enum reason why, bool unseen)
 
 	if (lost_refuses(passage))
 		return *passage->value;
-	if (fence_of(passage->op) == FENCE_COMMAND && !behind_root()->overtaking)
+	if (fence_of(passage->op) == FENCE_COMMAND)
 		submit_before(behind_root());
 	ahead_command(passage->op, unseen);
 	*passage->value = plain_time(passage, &ns);

@@ -142,8 +142,6 @@ struct dir {
 	/* Private ground. */
 	uint64_t *names; /* hashes of the names used in it */
 	uint32_t names_used, names_room;
-	struct identity in;          /* the private directory it was made in; or all zero */
-	uint64_t walked;             /* the queue's turn when the program was at work below it */
 	struct identity linked_from; /* a plain link from there succeeded */
 	size_t xattr_bytes;          /* names and values this process gave it, at most */
 	struct wanted wanted;
@@ -223,16 +221,9 @@ struct behind {
 	int lowest;           /* number below which none of ours is */
 	struct dir *gathering; /* whose first commands are not submitted yet, or null, */
 	uint64_t gathering_ns; /* and since when */
-	struct identity at;    /* where the program makes names, */
-	bool holding;          /* some directory above it waits for that to end, */
-	uint64_t held_ns;      /* since then, at most */
-	uint64_t turn;         /* of dir.walked */
 	uint64_t clock;       /* of touched and serial */
 	uint64_t removed_ns;  /* the thread's own time at the last removal, if nothing came since */
-	unsigned awaited;     /* directories that were asked about as soon as they were made */
-	bool overtaking;      /* one is being made: what gathers is not submitted before */
-	char made[NAME_MAX + 1]; /* the last one that was made plainly, if nothing was made since, */
-	struct identity made_in; /* and where */
+	unsigned awaited;     /* directories made early that were asked for at once */
 	unsigned worked;      /* after which of the last removals it computed: bits */
 	uint32_t uid;         /* as file systems see it; */
 	size_t listed_bytes;  /* all listings together: at most SWEEP_BYTES_MOST */
@@ -360,8 +351,8 @@ void dir_drop(struct behind *behind, struct dir *dir);
 /* Is it one of our descriptors? */
 bool descriptor_is_ours(const struct behind *behind, int fd);
 
-/* The directory PATH below FD, in IN (null: not known), was just made: it is private ground. */
-struct dir *dir_made(struct behind *behind, int fd, const char *path, const struct identity *in);
+/* The directory PATH below FD was just made: it is private ground. */
+void dir_made(struct behind *behind, int fd, const char *path);
 
 /* Where one identity was seen for two directories, TO is told first: it makes nothing known any more. */
 void dirs_tell_doubts(void (*to)(struct behind *behind));
@@ -591,9 +582,6 @@ struct command *command_take(struct behind *behind);
 
 /* Acknowledges COMMAND: it is DIR's next. */
 void command_defer(struct behind *behind, struct command *command, struct dir *dir);
-
-/* The program is at work in DIR: what is pending above it is not begun with for a while. */
-void queue_at(struct behind *behind, const struct dir *dir);
 
 /* More may come for DIR: it is not begun with. */
 void queue_gather(struct behind *behind, struct dir *dir);

@@ -192,7 +192,7 @@ static void command_end(struct behind *behind, struct command *command, int resu
 	}
 	if (result == 0 && command->opcode == OPCODE_MKDIRAT) {
 		behind->landing = true;
-		dir_made(behind, dir->fd, command->name, &dir->identity);
+		dir_made(behind, dir->fd, command->name);
 		behind->landing = false;
 	}
 	trace_flight(TRACKS_BEFORE + (unsigned)(dir - behind->dirs), command_name(command),
@@ -312,16 +312,6 @@ static unsigned chain_length(const struct command *first, unsigned most)
 	return length;
 }
 
-/* The same, whatever some of them still wait for. */
-static unsigned queue_length(const struct command *first, unsigned most)
-{
-	unsigned length = 0;
-
-	while (first && length < most)
-		first = first->next, length++;
-	return length;
-}
-
 static void chain_fly(struct behind *behind, struct dir *dir, unsigned count)
 {
 	struct command *command = dir->head;
@@ -350,7 +340,7 @@ static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *
 {
 	const struct command *first = chain_first(dir);
 	unsigned room = ring_room(ring), most = first ? prepare_most(first) : 0;
-	unsigned length = queue_length(first, room < most ? room : most);
+	unsigned length = chain_length(first, room < most ? room : most);
 
 	dir->preparing = prepare_names(behind, ring, first, length,
 				       dir_token(behind, dir, TOKEN_LOOKUP));
@@ -412,9 +402,9 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 	unsigned length = chain_length(dir->head, room < most ? room : most);
 	int taken;
 
+	dir->prepared = 0;
 	if (!length)
 		return room > 0;
-	dir->prepared = dir->prepared > length ? dir->prepared - length : 0;
 	taken = ring ? chain_fly_out(behind, ring, dir, length) : -EBADF;
 	if (refused_for_good(taken))
 		chain_by_hand(behind, dir, length);
@@ -423,47 +413,8 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 	return taken > 0;
 }
 
-/*
- * The program is at work below DIR, and its way leads through it: each command done there would have the
- * kernel ask anew who may pass (FUSE doubts a directory's mode and owner when an entry is made), and who
- * makes an entry there would wait for the chain's lock. So what is pending in DIR is begun when the program
- * has come out of it, or a while has passed.
- */
-static bool dir_held_up(struct behind *behind, const struct dir *dir)
-{
-	if (dir->walked != behind->turn || !dir->head || dir->flying ||
-	    clock_ns() - dir->head->since_ns > GATHER_MOST_NS)
-		return false;
-	behind->holding = true;
-	return true;
-}
-
-/* The directories above the one that was made or linked into last. */
-static void walked_mark(struct behind *behind)
-{
-	struct dir *dir = dir_find(behind, &behind->at);
-
-	behind->turn++;
-	while (dir && dir->in.inode) {
-		dir = dir_find(behind, &dir->in);
-		if (!dir || dir->walked == behind->turn)
-			return;
-		dir->walked = behind->turn;
-	}
-}
-
-void queue_at(struct behind *behind, const struct dir *dir)
-{
-	if (identity_same(&behind->at, &dir->identity))
-		return;
-	behind->at = dir->identity;
-	behind->ready |= behind->holding; /* it may have come out of some */
-}
-
 static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
 {
-	if (dir_held_up(behind, dir))
-		return;
 	if (dir->head && dir != behind->gathering && chain_ready(behind, ring, dir) &&
 	    !chain_submit(behind, ring, dir))
 		behind->ready = true;
@@ -528,13 +479,9 @@ void queue_turn(struct behind *behind)
 		wanted_reap(behind);
 	if (behind->gathering && gathered_enough(behind))
 		queue_gathered(behind);
-	if (behind->holding && clock_ns() - behind->held_ns > GATHER_MOST_NS)
-		behind->ready = true;
 	if (!behind->ready)
 		return;
-	behind->ready = behind->holding = false;
-	behind->held_ns = clock_ns();
-	walked_mark(behind);
+	behind->ready = false;
 	for (int i = 0; i < BEHIND_DIRS; i++)
 		if (behind->dirs[i].used)
 			dir_turn(behind, ring, &behind->dirs[i]);
@@ -551,8 +498,6 @@ void command_defer(struct behind *behind, struct command *command, struct dir *d
 		dir->head = command;
 	dir->tail = command;
 	command_count(behind, command, 1);
-	if (command_makes(command))
-		queue_at(behind, dir);
 	if (!dir->flying)
 		behind->ready = true;
 	queue_gather(behind, dir);
@@ -603,8 +548,6 @@ static void queue_step(struct behind *behind, unsigned count)
 	struct ring *ring = flight_ring();
 
 	queue_gathered(behind);
-	behind->at = (struct identity){0, 0}; /* whoever waits is nowhere */
-	behind->ready |= behind->holding;
 	queue_turn(behind);
 	if (!behind->flying && behind->pending > behind->wanting)
 		queue_by_hand(behind);

@@ -187,15 +187,6 @@ static bool question_call(const struct passage *passage, struct call *call)
 	return over_marshal(passage->op, call, passage->regs->arg) == REASON_NONE;
 }
 
-/* Is it about the directory that was made last? */
-static void made_asked(struct behind *behind, const struct spot *spot)
-{
-	if (behind->made[0] && spot->dir && identity_same(&spot->dir->identity, &behind->made_in) &&
-	    !strcmp(spot->name, behind->made))
-		behind->awaited++;
-	behind->made[0] = '\0';
-}
-
 void touch_question(struct behind *behind, const struct passage *passage)
 {
 	struct call call;
@@ -210,7 +201,6 @@ void touch_question(struct behind *behind, const struct passage *passage)
 		return;
 	if (!spot_read(behind, &behind->spot, call.fd, call.path) && !behind->pending)
 		return;
-	made_asked(behind, &behind->spot);
 	if (spot_in_proc(behind, &behind->spot))
 		behind_forget(behind);
 	else

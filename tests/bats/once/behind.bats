@@ -217,23 +217,3 @@ for name in os.listdir("s"):
     run_slowly auto-forced "$PROG/asked-again"
     [ "$(counted LINK)" -ge 20 ]
 }
-
-@test "C5: a directory that is asked about as soon as it is made does not wait for links beside it" {
-    requires python3
-    mkdir back/few
-    touch back/few/f{0..5}
-    enter_slow --delay=1ms,link:100ms "--log=$BATS_TEST_TMPDIR/log"
-    shim_in auto python3 -S -c '
-import os
-os.mkdir("d")
-for name in "a", "b", "c":
-    os.mkdir("d/" + name)
-    os.lstat("d/" + name)
-for name in range(6):
-    os.link("few/f%d" % name, "d/l%d" % name)
-os.mkdir("d/inside")
-os.lstat("d/inside")
-print(sorted(os.listdir("d")))' >../said
-    [ "$(cat ../said)" = "['a', 'b', 'c', 'inside', 'l0', 'l1', 'l2', 'l3', 'l4', 'l5']" ]
-    awk '$3 == "mkdir" && $5 == "inside" { made = $2 } $3 == "link" { last = $2 } END { exit !(made && made < last) }' ../log
-}
