@@ -312,6 +312,16 @@ static unsigned chain_length(const struct command *first, unsigned most)
 	return length;
 }
 
+/* The same, whatever some of them still wait for: their names can be looked up. */
+static unsigned queue_length(const struct command *first, unsigned most)
+{
+	unsigned length = 0;
+
+	while (first && length < most)
+		first = first->next, length++;
+	return length;
+}
+
 static void chain_fly(struct behind *behind, struct dir *dir, unsigned count)
 {
 	struct command *command = dir->head;
@@ -340,7 +350,7 @@ static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *
 {
 	const struct command *first = chain_first(dir);
 	unsigned room = ring_room(ring), most = first ? prepare_most(first) : 0;
-	unsigned length = chain_length(first, room < most ? room : most);
+	unsigned length = queue_length(first, room < most ? room : most);
 
 	dir->preparing = prepare_names(behind, ring, first, length,
 				       dir_token(behind, dir, TOKEN_LOOKUP));
@@ -402,9 +412,9 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 	unsigned length = chain_length(dir->head, room < most ? room : most);
 	int taken;
 
-	dir->prepared = 0;
 	if (!length)
 		return room > 0;
+	dir->prepared = dir->prepared > length ? dir->prepared - length : 0;
 	taken = ring ? chain_fly_out(behind, ring, dir, length) : -EBADF;
 	if (refused_for_good(taken))
 		chain_by_hand(behind, dir, length);
