@@ -64,7 +64,11 @@ void contents_done(uint64_t token, int result)
 	trace_flight(AHEAD_ANSWERS + slot, "open, read, close", ahead->fetch_ns[slot], clock_ns());
 }
 
-/* Its slot, or -1. */
+/*
+ * Its slot, or -1. A file whose name the kernel knows is opened in the program's thread, since io_uring
+ * asks only whether looking the name up would wait (LOOKUP_CACHED): but over NFS 4, and by a daemon,
+ * the open is a request of its own, and a window of files would be waited for one by one.
+ */
 static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const char *path)
 {
 	int slot = slot_take(ahead);
@@ -76,6 +80,7 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 		.data = ahead->scratch,
 		.length = FETCH_BYTES,
 		.slot = (unsigned)slot + 1,
+		.by_worker = !ahead->lookup_local,
 	};
 
 	if (slot < 0)

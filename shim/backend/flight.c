@@ -137,9 +137,9 @@ void flight_queue_file(struct ring *ring, const struct call *file, enum flight k
 
 	open.opcode = OPCODE_OPENAT;
 	open.linked = true;
-	open.by_worker = false;
 	read.opcode = OPCODE_READ;
 	read.flags = 0;
+	read.by_worker = false; /* the worker that opened goes on with it */
 	/* A short read breaks a link; the file has to be closed all the same. */
 	read.hard_linked = true;
 	flight_queue(ring, &open, kind, token + FLIGHT_OPENED);

@@ -62,8 +62,8 @@ void flight_receive(enum flight kind, ring_done *done);
 bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token);
 
 /*
- * Opens FILE's path below its descriptor into its slot, reads the first bytes, in a worker if it says
- * so, and closes it again. Four entries: TOKEN plus one of these comes for each, the last whatever
+ * Opens FILE's path below its descriptor into its slot, reads the first bytes, and closes it again, all
+ * in a worker if it says so. Four entries: TOKEN plus one of these comes for each, the last whatever
  * became of the others. It is behind the close, for flight_files_put.
  */
 enum flight_part {

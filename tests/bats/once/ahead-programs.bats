@@ -112,6 +112,23 @@ opened_before_gone() {
     done
 }
 
+@test "C9: files ahead are opened side by side where the kernel knows their names" {
+    local mode
+    files 30 back/d
+    for mode in auto strict; do
+        slowly --readdirplus --entry-timeout=60 --attr-timeout=60 --delay=open:20ms
+        find slow/d -size -2 >/dev/null
+        USHIM_FORCE=1 ahead $mode grep -r contents slow/d >out
+        unmounted slow
+        [ "$(wc -l <out)" -eq 30 ]
+        [ "$(total .fetched)" -gt 10 ]
+        awk '$3 == "lookup" && $5 ~ /^file/ { exit 1 }' log || fail "names were looked up anew"
+        awk '$3 == "open" { print $1, 1; print $2, -1 }' log | sort -n |
+            awk '{ open += $2; most = open > most ? open : most } END { print most " at once"; exit most < 3 }'
+        rm log
+    done
+}
+
 @test "C1: lists read with getline on slow storage: tar -T -, du --files0-from=-, cpio -p" {
     local mode
     files 60 back/d
