@@ -7,7 +7,8 @@
 #   back    the directory served, as the server sees it      mnt   where the client mounts it
 #   lib     libushim.so                                      work  scratch, outside of both
 # (OUT: where statistics go, else work) and defines mount_fs and umount_fs (umount_fs fails where the mount is busy), and, if it likes,
-# requests (prints "N us": requests so far on this mount, and what one took on the average).
+# requests (prints "N us": requests so far on this mount, and what one took on the average) and kinds (how many
+# of each; kept beside the statistics as kinds-CASE).
 dirs=${DIRS:-20} files=${FILES:-25} reps=${REPS:-1}
 
 make_tree() { # a tree of small files, the same as a git repository, and as an archive
@@ -52,6 +53,7 @@ one() {
 	rc=$?; t1=$(now); secs=$(ms "$t0" "$t1")
 	[ $rc != 124 ] || notes+=" HANG"
 	reqs=$(declare -F requests >/dev/null && requests)
+	if declare -F kinds >/dev/null; then echo "${1:+shim}${1:-plain}: $(kinds)" | sed 's/^shim[^:]*/shim/' >>"${OUT:-$work}/kinds-$name"; fi
 	left=$(find "$back" -name '.nfs*' -o -name '.smb*' -o -name '.fuse_hidden*' | head -3 | tr '\n' ' ')
 	[ -z "$left" ] || notes+=" left:$left"
 	umount_fs 2>"$work/umount" || { notes+=" umount:$(tr '\n' ' ' <"$work/umount")"; sleep 1; umount_fs || umount -l "$mnt"; }

@@ -34,6 +34,8 @@ nfs*)
 	mount_fs() { mount -t nfs -o "$o${MOUNT:+,$MOUNT}" "$from" "$mnt"; }
 	requests() { awk -v m="on $mnt with" 'index($0, m) { on = 1; next } /^device/ { on = 0 }
 		on && /per-op/ { p = 1; next } on && p && NF > 8 { n += $2; us += $8 * 1000 } END { printf "%d %dus", n, n ? us / n : 0 }' /proc/self/mountstats; }
+	kinds() { awk -v m="on $mnt with" 'index($0, m) { on = 1; next } /^device/ { on = 0 }
+		on && /per-op/ { p = 1; next } on && p && NF > 8 && $2 { printf "%s%d ", $1, $2 } END { print "" }' /proc/self/mountstats; }
 	;;
 cifs)
 	modprobe -a cifs cmac sha512_generic ccm gcm aes_generic 2>/dev/null
