@@ -19,7 +19,11 @@
 		} \
 	} while (0)
 #else
-#define INVARIANT(condition) ((void)sizeof(condition))
+#define INVARIANT(condition) \
+	do { \
+		if (0) /* never asked, and no warning that nobody asks */ \
+			(void)(condition); \
+	} while (0)
 #endif
 
 #endif
