@@ -14,7 +14,7 @@ static void governor_leave(struct governor *governor)
 	governor->in = false;
 	governor->slow = 0;
 	governor->fast = governor->aside = 0;
-	governor->unhelpful = governor->helpful = governor->halved = 0;
+	governor->unhelpful = governor->helpful = 0;
 	governor->cost_ns = 0;
 	governor->sentence = governor->sentence ? governor->sentence * 2
 						: GOVERNOR_SENTENCE_FIRST;
@@ -50,7 +50,7 @@ static void cost_learn(struct governor *governor, uint64_t ns)
  */
 static bool is_fast(const struct governor *governor, uint64_t ns)
 {
-	return ns < governor->slow_ns && governor->halved < GOVERNOR_HELPFUL;
+	return ns < governor->slow_ns && governor->helpful < GOVERNOR_HELPFUL;
 }
 
 static void governor_weigh(struct governor *governor, uint64_t ns, unsigned *counted, unsigned most)
@@ -85,22 +85,15 @@ void governor_prior(struct governor *governor)
 		governor->in = true;
 }
 
-/*
- * Where opening a file is a request of its own, the program's open stays one, and no more than the other
- * half is to be had: what is left is then a half and what the machine adds. So less than three fourths helps.
- */
 void governor_prepared(struct governor *governor, uint64_t ns)
 {
-	uint64_t cost = governor->cost_ns ? governor->cost_ns : UINT64_MAX / 4;
-
-	if (ns <= cost / 4 * 3) {
+	if (!governor->cost_ns || ns * 2 <= governor->cost_ns) {
 		governor->unhelpful = 0;
-		governor->halved = ns * 2 <= cost ? governor->halved + 1 : 0;
 		if (++governor->helpful >= GOVERNOR_HELPFUL)
 			governor->sentence = 0;
 		return;
 	}
-	governor->helpful = governor->halved = 0;
+	governor->helpful = 0;
 	if (governor->in && ++governor->unhelpful >= GOVERNOR_UNHELPFUL)
 		governor_leave(governor);
 }

@@ -20,8 +20,7 @@ struct governor {
 	unsigned fast;      /* answers in a row that nobody had to wait for */
 	unsigned aside;     /* and such calls where nothing is asked ahead, between two answers */
 	unsigned unhelpful; /* prepared calls in a row that were no cheaper for it */
-	unsigned helpful;   /* and the ones that were, */
-	unsigned halved;    /* some by more than half */
+	unsigned helpful;   /* and the ones that were */
 	bool in;
 	bool forced;        /* USHIM_FORCE: in, whatever is measured */
 	unsigned sentence;  /* plain calls to sit out after a mistake: doubles */

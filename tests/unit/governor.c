@@ -288,21 +288,6 @@ static void good_preparation_goes_on(void)
 	CHECK_EQ(governor.sentence, 0);
 }
 
-/* NFS: an open is a request, a read is another, and only the read can be saved. */
-static void half_saved_is_help(void)
-{
-	struct governor governor = engaged(24 * MS);
-
-	for (int i = 0; i < 100; i++)
-		governor_prepared(&governor, 12 * MS + random_between(0, 2 * MS));
-	CHECK(governor.in);
-	CHECK_EQ(governor.helpful, 100);
-	/* What reading ahead saves nothing of, a copy that the server makes, is neither. */
-	for (int i = 0; i < GOVERNOR_UNHELPFUL; i++)
-		governor_prepared(&governor, 23 * MS);
-	CHECK(!governor.in);
-}
-
 /* A disk whose plain files take just less than what counts as waiting on this machine today. */
 static void helpful_preparation_outweighs_the_limit(void)
 {
@@ -433,7 +418,6 @@ int main(int argc, char **argv)
 	     right_clears_the_sentence);
 	test("Governor: preparations that help nothing bring it out", vain_preparation_ends_it);
 	test("Governor: preparations that help keep it in", good_preparation_goes_on);
-	test("Governor: a preparation that saves the read and not the open helps", half_saved_is_help);
 	test("Governor: preparations that help outweigh plain calls that are hardly slow",
 	     helpful_preparation_outweighs_the_limit);
 	test("Governor: on a network one slow call is proof, none is not", prior_needs_one);
