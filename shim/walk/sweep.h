@@ -14,7 +14,11 @@
 #include "base/path.h"
 
 enum {
-	SWEEPS = 16,                /* at once; the one unused longest makes room */
+	/*
+	 * At once; the one unused longest makes room. A walk comes back to every directory above the one it is in,
+	 * and what was asked about their entries is in vain if they were forgotten meanwhile.
+	 */
+	SWEEPS = 64,
 	SWEEP_ENTRIES_MOST = 65536, /* larger directories are not walked ahead to their end */
 	SWEEP_PREFIX_MOST = 1024,   /* longer prefixes are not remembered */
 	SWEEP_BYTES_MOST = 16 << 20, /* all of them together; then no more names are taken */

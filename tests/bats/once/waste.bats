@@ -46,6 +46,21 @@ counted() {
     done
 }
 
+@test "Ahead: a walk that is 31 levels deep comes back to what was asked about the levels above" {
+    local dir=deep command level
+    for level in $(seq 31); do
+        mkdir "$dir"
+        touch "$dir/f"{1..20}
+        dir=$dir/d$level
+    done
+    for command in 'find deep -size +1000' 'du -s deep'; do
+        # shellcheck disable=SC2086 # a command and its arguments
+        [ "$(counted used $command)" -ge 500 ]
+        # shellcheck disable=SC2086
+        [ "$(counted wasted $command)" = 0 ]
+    done
+}
+
 @test "Ahead: cp -al, which asks about directories in two ways, keeps to the habit of the files" {
     local dir
     for dir in $(seq 40); do
