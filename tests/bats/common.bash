@@ -17,6 +17,11 @@ if [ -s "$BUILD/preload-first" ]; then
 fi
 PROG=$BUILD/prog
 MODE=${USHIM_TEST_MODE:-auto}
+# Where the tests themselves run under a seccomp filter (containers) the library would do nothing at all, and
+# write no record of it. That filter may be asked.
+if grep -q '^Seccomp:[[:space:]]*[12]' /proc/self/status; then
+    export USHIM_SECCOMP=ask
+fi
 
 # shim COMMAND [ARG...]: runs it under the library in the mode of this run.
 shim() {

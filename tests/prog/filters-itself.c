@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -114,8 +115,13 @@ static long by_child(void)
 static long install(const char *how)
 {
 	filter_make(!strcmp(how, "thread"));
-	if (!strcmp(how, "strict"))
-		return prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	if (!strcmp(how, "strict")) {
+		int failed = prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+
+		if (failed && errno == EINVAL) /* there is a filter already, of who started us */
+			exit(77);
+		return failed;
+	}
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!strcmp(how, "no-clock"))
 		return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);

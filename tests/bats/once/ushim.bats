@@ -10,7 +10,7 @@ setup() {
 
 # environment_of ARG...: what ushim ARG... gives its command.
 environment_of() {
-    "$LAUNCHER" ${1+"$@"} env | grep -E '^(LD_PRELOAD|USHIM)' | grep -v ^USHIM_TEST
+    env -u USHIM_SECCOMP "$LAUNCHER" ${1+"$@"} env | grep -E '^(LD_PRELOAD|USHIM)' | grep -v ^USHIM_TEST
 }
 
 @test "ushim: the command is preloaded, and an LD_PRELOAD that was there stays, behind ours" {
@@ -164,6 +164,7 @@ JSON
 }
 
 @test "ushim-doctor: says no, and why, where a filter is in force" {
+    unset USHIM_SECCOMP
     run -1 "$PROG/refuse-uring" "$ROOT/tools/ushim-doctor"
     [[ $output == *"NO    seccomp"* ]]
 }
