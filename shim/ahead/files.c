@@ -120,8 +120,9 @@ bool files_open(struct ahead *ahead, const struct passage *passage)
 }
 
 /*
- * Opening and reading took NS, and nothing was read ahead. Whether that pays is not asked while we would read
- * ahead and may not yet: three that happen to be fast are soon found in the time that a look takes.
+ * Opening and reading took NS, and nothing was read ahead. Whether that pays is not asked while we
+ * would read ahead and may not yet: three that happen to be fast are soon found in the time that a
+ * look takes.
  */
 static void file_read_plainly(struct ahead *ahead, uint64_t ns)
 {

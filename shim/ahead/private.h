@@ -377,8 +377,8 @@ bool cached_likely(const struct ahead *ahead, const struct sweep *sweep);
 /* ---- leases.c ---- */
 
 /*
- * True if opening files ahead breaks nobody's lease, as was seen a moment ago. Else, and where it is time, a
- * look is begun, if what is to come is so much, COMING_NS, that it is worth one.
+ * True if opening files ahead breaks nobody's lease, as was seen a moment ago. Else, and where it
+ * is time, a look is begun, if what is to come is so much, COMING_NS, that it is worth one.
  */
 bool leases_spared(struct ahead *ahead, struct ring *ring, uint64_t coming_ns);
 
@@ -458,8 +458,8 @@ void scouting_send(struct ahead *ahead, struct sweep *sweep, int fd);
 void scouting_changed(struct ahead *ahead, const struct identity *identity);
 
 /*
- * The program was told of IDENTITY, or has it open: true if threads may be listed there, and none of ours is
- * any more.
+ * The program was told of IDENTITY, or has it open: true if threads may be listed there, and none
+ * of ours is any more.
  */
 bool scouting_shown(struct ahead *ahead, const struct identity *identity);
 

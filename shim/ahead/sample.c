@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is timed while nothing is asked ahead: the next questions, the next opens of files, and the read behind one.
+ * What is timed while nothing is asked ahead: the next questions, the next opens of files, and the
+ * read behind one.
  */
 #include "ahead/private.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two objects of what is asked ahead: what was learned, which the child of a fork inherits, and the root
- * of all that is in flight or answered, which it finds wiped.
+ * The two objects of what is asked ahead: what was learned, which the child of a fork inherits, and
+ * the root of all that is in flight or answered, which it finds wiped.
  */
 #include "ahead/private.h"
 

@@ -24,7 +24,10 @@ enum flight {
 	FLIGHT_KINDS,
 };
 
-/* Direct descriptors: files being read ahead, those of FLIGHT_GRACE and FLIGHT_LEASES, the one of guards. */
+/*
+ * Direct descriptors: files being read ahead, those of FLIGHT_GRACE and FLIGHT_LEASES, the one of
+ * guards.
+ */
 #define FLIGHT_SLOTS 32
 #define FLIGHT_SLOT_GRACE FLIGHT_SLOTS
 #define FLIGHT_SLOT_GUARD (FLIGHT_SLOTS + 1)

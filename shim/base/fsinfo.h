@@ -21,7 +21,10 @@ enum {
 	FS_SEEKS = 1 << 6,     /* a listing goes on wherever it is put back to */
 };
 
-/* FS_* of the file system on DEVICE, which FD is on; FS_PSEUDO where that cannot be told. May ask the kernel. */
+/*
+ * FS_* of the file system on DEVICE, which FD is on; FS_PSEUDO where that cannot be told. May ask
+ * the kernel.
+ */
 unsigned fsinfo_traits(uint64_t device, int fd);
 
 /* The same for what PATH, from DIRFD, leads to, on DEVICE. No descriptor is opened for it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * invariant: what has to hold, asserted where the library is built to be looked at (make debug, asan, ubsan).
+ * invariant: what has to hold, asserted where the library is built to be looked at (make debug,
+ * asan, ubsan).
  */
 #ifndef USHIM_INVARIANT_H
 #define USHIM_INVARIANT_H

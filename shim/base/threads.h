@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * threads: whether this process has, or ever had, a second thread: then memory and descriptors may change at any moment.
+ * threads: whether this process has, or ever had, a second thread: then memory and descriptors may
+ * change at any moment.
  */
 #ifndef USHIM_THREADS_H
 #define USHIM_THREADS_H

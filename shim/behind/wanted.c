@@ -16,7 +16,10 @@
 #include "base/sys.h"
 #include "report/late.h"
 
-/* Modes and extended attributes are set through /proc: fchmodat2 came with Linux 6.6, setxattrat with 6.13. */
+/*
+ * Modes and extended attributes are set through /proc: fchmodat2 came with Linux 6.6, setxattrat
+ * with 6.13.
+ */
 bool wanted_reaches(const struct dir *dir)
 {
 	char path[2];

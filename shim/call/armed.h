@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * armed: who wants which operation, one byte each. The stubs read it: a call that nobody wants goes straight
- * on to libc, at the price of one comparison.
+ * armed: who wants which operation, one byte each. The stubs read it: a call that nobody wants goes
+ * straight on to libc, at the price of one comparison.
  *
  * What is to be armed is known to the modules that want calls, which are above: how to find it out is given
  * by the one who starts the library (armed_refresh_with).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fd_owner: which descriptors this process has opened by itself, so that nobody else moves their file position.
+ * fd_owner: which descriptors this process has opened by itself, so that nobody else moves their
+ * file position.
  *
  * A descriptor's number says nothing by itself: libc opens and closes some behind every
  * interposer (DESIGN F11). What is kept here is forgotten whenever something happens that could have

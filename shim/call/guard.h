@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * guard: whether what a call's descriptor or path leads to is something that the ring does as the call would.
+ * guard: whether what a call's descriptor or path leads to is something that the ring does as the
+ * call would.
  */
 #ifndef USHIM_GUARD_H
 #define USHIM_GUARD_H

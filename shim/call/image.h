@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * image: the end of this process image, by exit, by exec, or by a filter under which nothing can be told any more.
+ * image: the end of this process image, by exit, by exec, or by a filter under which nothing can be
+ * told any more.
  */
 #ifndef USHIM_IMAGE_H
 #define USHIM_IMAGE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A file that may be synced next and is not open: opened by name, as long as nobody's lock or lease is touched.
+ * A file that may be synced next and is not open: opened by name, as long as nobody's lock or lease
+ * is touched.
  */
 #include "together/private.h"
 

@@ -96,7 +96,10 @@ static void record_files(void)
 		armed_refresh();
 }
 
-/* FD, whose inode has SHAPE, is being synced: where that is by the same number again, its name may show an order. */
+/*
+ * FD, whose inode has SHAPE, is being synced: where that is by the same number again, its name may
+ * show an order.
+ */
 static void note(int fd, const struct shape *shape)
 {
 	if (next_note(fd, shape) && next_reopens())

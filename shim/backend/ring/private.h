@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_private: what the files of the ring module share: setup.c makes one, prep.c turns
- * calls into entries, enter.c hands them over, ring.c runs one and waits, batch.c has many in flight, guard.c ends
- * their chains, put.c waits for the end of files, worker.c finds out whether there is
- * anybody to run them, asked.c asks a seccomp filter what it allows.
+ * ring_private: what the files of the ring module share: setup.c makes one, prep.c turns calls into
+ * entries, enter.c hands them over, ring.c runs one and waits, batch.c has many in flight, guard.c
+ * ends their chains, put.c waits for the end of files, worker.c finds out whether there is anybody
+ * to run them, asked.c asks a seccomp filter what it allows.
  */
 #ifndef USHIM_RING_PRIVATE_H
 #define USHIM_RING_PRIVATE_H
@@ -80,7 +80,10 @@ void ring_wait_blindly(void);
 void ring_publish(struct ring *ring);
 void ring_take_back(struct ring *ring);
 
-/* The entry that asks for the first worker: no token has this bit alone, and no sequence number is so high. */
+/*
+ * The entry that asks for the first worker: no token has this bit alone, and no sequence number is
+ * so high.
+ */
 #define WORKER_ASKED (UINT64_C(1) << 62)
 #define WORKER_CAME 1
 
