@@ -2,7 +2,7 @@
  *
  * make-names KIND FROM DIRECTORY NAME...: makes DIRECTORY, in it some names that any file system holds,
  * and then each NAME, and prints which calls failed and how. KIND is what they are: link (of FROM),
- * symlink (to FROM), mkdir, rename (of a file made before), or target: symbolic links with ordinary
+ * below (links by DIRECTORY/name below a descriptor of where that is), symlink (to FROM), mkdir, rename (of a file made before), or target: symbolic links with ordinary
  * names, each saying one NAME.
  */
 #include <errno.h>
@@ -39,10 +39,23 @@ static void prepare(unsigned most)
 		close(open(number("before", i), O_WRONLY | O_CREAT | O_EXCL, 0644));
 }
 
+static int above = -1; /* where DIRECTORY is */
+static const char *directory;
+
+static int link_below(const char *from, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return linkat(AT_FDCWD, from, above, path, 0);
+}
+
 static int make(const char *kind, const char *from, const char *name)
 {
 	if (!strcmp(kind, "link"))
 		return link(from, name);
+	if (!strcmp(kind, "below"))
+		return link_below(from, name);
 	if (!strcmp(kind, "symlink"))
 		return symlink(from, name);
 	if (!strcmp(kind, "mkdir"))
@@ -61,8 +74,12 @@ int main(int argc, char **argv)
 {
 	char from[PATH_MAX];
 
-	if (argc < 4 || argc - 4 > NAMES_MOST || !realpath(argv[2], from) || mkdir(argv[3], 0755) ||
-	    chdir(argv[3]))
+	if (argc < 4 || argc - 4 > NAMES_MOST || !realpath(argv[2], from))
+		return 2;
+	directory = argv[3];
+	if (!strcmp(argv[1], "below"))
+		above = open(".", O_PATH | O_DIRECTORY);
+	if (mkdir(argv[3], 0755) || chdir(argv[3]))
 		return 2;
 	if (!strcmp(argv[1], "rename"))
 		prepare(ORDINARY + (unsigned)argc - 4);

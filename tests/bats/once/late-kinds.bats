@@ -137,6 +137,12 @@ ends_with_1() {
     leave_slow
     grep -qx "ushim: linkat '$PWD/mnt/t/n[0-9]*': Input/output error (reported late)" errors ||
         fail "$(cat errors)"
+    # With a directory, but below a descriptor, which is not where we are.
+    enter_slow --delay=500us --fail=link:6:EIO
+    ends_with_1 "$PROG/make-names" below d.source below
+    leave_slow
+    grep -qx "ushim: linkat '$PWD/mnt/below/n[0-9]*': Input/output error (reported late)" errors ||
+        fail "$(cat errors)"
 }
 
 @test "C6: a directory that stays because a file in it does adds no line" {
