@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/crew/clone.h"
 
-#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 
 #include "base/filter.h"
+#include "base/futex.h"
 #include "base/sys.h"
 
 enum {
@@ -77,7 +77,7 @@ void clone_await_end(uint32_t *thread, long number)
 	uint32_t running;
 
 	while ((running = __atomic_load_n(thread, __ATOMIC_ACQUIRE)) != 0)
-		sys(SYS_futex, thread, FUTEX_WAIT, running, NULL);
+		futex_wait(thread, running, 0);
 	while (number > 0 && sys(SYS_tgkill, process, number, 0) == 0)
 		sys(SYS_sched_yield);
 }

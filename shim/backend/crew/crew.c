@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/crew/crew.h"
 
-#include <linux/futex.h>
 #include <stddef.h>
-#include <time.h>
 
 #include "backend/crew/clone.h"
-#include "base/sys.h"
+#include "base/futex.h"
 #include "process/process.h"
 
 enum {
@@ -28,16 +26,6 @@ struct crew {
 static struct crew *crew;
 static bool refused; /* no thread could be made */
 
-static void futex_wake(uint32_t *word)
-{
-	sys(SYS_futex, word, FUTEX_WAKE, 1);
-}
-
-static void futex_wait(const uint32_t *word, uint32_t value, const struct timespec *most)
-{
-	sys(SYS_futex, word, FUTEX_WAIT, value, most);
-}
-
 /* ---- the thread ---- */
 
 CLONE_UNWATCHED static void crew_main(void *argument)
@@ -50,7 +38,7 @@ CLONE_UNWATCHED static void crew_main(void *argument)
 		struct crew_job *job;
 
 		if (posted == taken) {
-			futex_wait(&own->posted, posted, NULL);
+			futex_wait(&own->posted, posted, 0);
 			continue;
 		}
 		job = own->jobs[taken++ % JOBS];
@@ -59,7 +47,7 @@ CLONE_UNWATCHED static void crew_main(void *argument)
 		job->work(job);
 		__atomic_store_n(&job->done, 1, __ATOMIC_RELEASE);
 		__atomic_store_n(&own->finished, taken, __ATOMIC_RELEASE);
-		futex_wake(&own->finished);
+		futex_wake(&own->finished, 1);
 	}
 }
 
@@ -86,7 +74,7 @@ static void post(struct crew_job *job)
 {
 	crew->jobs[crew->posted % JOBS] = job;
 	__atomic_store_n(&crew->posted, crew->posted + 1, __ATOMIC_RELEASE);
-	futex_wake(&crew->posted);
+	futex_wake(&crew->posted, 1);
 }
 
 bool crew_post(struct crew_job *job)
@@ -105,12 +93,11 @@ bool crew_did(const struct crew_job *job)
 
 void crew_await(const struct crew_job *job)
 {
-	const struct timespec slice = {.tv_nsec = SLICE_NS};
 	uint32_t finished = crew ? __atomic_load_n(&crew->finished, __ATOMIC_ACQUIRE) : 0;
 
 	if (!crew || (job ? crew_did(job) : finished == crew->posted))
 		return;
-	futex_wait(&crew->finished, finished, &slice);
+	futex_wait(&crew->finished, finished, SLICE_NS);
 }
 
 void crew_end(void)

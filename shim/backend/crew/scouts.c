@@ -13,13 +13,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "backend/crew/clone.h"
 #include "base/clock.h"
 #include "base/directory.h"
+#include "base/futex.h"
 #include "base/sys.h"
 #include "process/config.h"
 #include "process/process.h"
@@ -57,21 +57,6 @@ struct scouts {
 static struct scouts *scouts;
 static char *buffers; /* for the entries: a forked child has none of it */
 static bool refused;  /* there can be none */
-
-static void futex_wake(uint32_t *word, int count)
-{
-	sys(SYS_futex, word, FUTEX_WAKE, count);
-}
-
-static long futex_wait(const uint32_t *word, uint32_t value, uint64_t most_ns)
-{
-	const struct timespec most = {
-		.tv_sec = (time_t)(most_ns / 1000000000),
-		.tv_nsec = (long)(most_ns % 1000000000),
-	};
-
-	return sys(SYS_futex, word, FUTEX_WAIT, value, most_ns ? &most : NULL);
-}
 
 enum scout_state scout_state(const struct scout *scout)
 {
