@@ -205,7 +205,7 @@ static bool leads_to(const struct place *place, const struct scout *scout)
 	struct identity identity;
 
 	if (path_statx(place->fd, place->path, AT_SYMLINK_NOFOLLOW,
-		       STATX_TYPE | STATX_INO | SCOUTS_MOUNT, &statx) != 0)
+		       STATX_TYPE | STATX_INO | STATX_MNT_ID, &statx) != 0)
 		return false;
 	identity = identity_of(&statx);
 	return S_ISDIR(statx.stx_mode) && statx.stx_mnt_id == scout->mount &&

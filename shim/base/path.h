@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* linux/stat.h of older headers has no name for it; Linux 5.8. */
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000U
+#endif
+
 struct statx;
 
 /*

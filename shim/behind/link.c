@@ -24,7 +24,7 @@ enum {
 	SPACE_COMMANDS = 512,     /* commands until it is asked again (each takes 2 at most), or */
 	SPACE_NS = 1000000000,    /* so much time */
 	UID_OVERFLOW = 65534,     /* an owner this user namespace has no number for */
-	SOURCE_MASK = STATX_TYPE | STATX_NLINK | STATX_UID | STATX_INO | 0x1000 /* MNT_ID */,
+	SOURCE_MASK = STATX_TYPE | STATX_NLINK | STATX_UID | STATX_INO | STATX_MNT_ID,
 };
 
 /* User quotas do not show there. */

@@ -18,11 +18,6 @@
 
 struct ring;
 
-/* linux/stat.h of older headers has no name for it; Linux 5.8. */
-#ifndef STATX_MNT_ID
-#define STATX_MNT_ID 0x00001000U
-#endif
-
 /* What is asked of a directory. */
 #define DIR_MASK (STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO | STATX_MNT_ID)
 

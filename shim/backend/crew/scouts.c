@@ -108,11 +108,11 @@ static int close_kept(int *fd)
 static int job_identify(struct scout *scout, uint64_t mount)
 {
 	struct statx statx;
-	int err = descriptor_statx(scout->path, STATX_TYPE | STATX_INO | SCOUTS_MOUNT, &statx);
+	int err = descriptor_statx(scout->path, STATX_TYPE | STATX_INO | STATX_MNT_ID, &statx);
 
 	if (err)
 		return err;
-	if (!S_ISDIR(statx.stx_mode) || !(statx.stx_mask & SCOUTS_MOUNT) ||
+	if (!S_ISDIR(statx.stx_mode) || !(statx.stx_mask & STATX_MNT_ID) ||
 	    statx.stx_attributes & STATX_ATTR_AUTOMOUNT || (mount && statx.stx_mnt_id != mount))
 		return -EXDEV;
 	scout->identity = identity_of(&statx);

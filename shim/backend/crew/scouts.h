@@ -22,9 +22,6 @@ enum {
 	SCOUTS_BYTES = 32768,   /* of entries of each that are read, as much as libc reads at once */
 };
 
-/* STATX_MNT_ID, for which linux/stat.h of older headers has no name; Linux 5.8. */
-#define SCOUTS_MOUNT 0x1000U
-
 enum scout_state {
 	SCOUT_FREE,
 	SCOUT_FINDING, /* where the program's own descriptor is: the directory, to begin from */
