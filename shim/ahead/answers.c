@@ -277,7 +277,7 @@ static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *
  */
 static unsigned window_fresh(const struct ahead *ahead)
 {
-	uint64_t fresh_ns = config.stale_ms * UINT64_C(1000000);
+	uint64_t fresh_ns = config_stale_ns();
 	unsigned window = ahead->habit->window;
 
 	if (walks_slowly(ahead) && window > WINDOW_WALKING)
@@ -378,7 +378,7 @@ bool answers_await(struct ahead *ahead, struct answer *answer)
 
 static bool answer_young(const struct answer *answer)
 {
-	return clock_ns() - answer->young_ns <= config.stale_ms * UINT64_C(1000000);
+	return clock_ns() - answer->young_ns <= config_stale_ns();
 }
 
 /*

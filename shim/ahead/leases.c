@@ -144,14 +144,9 @@ static uint64_t look_age(const struct look *look)
 	return look->known_ns ? clock_ns() - look->known_ns : UINT64_MAX;
 }
 
-static uint64_t good_ns(void)
-{
-	return config.stale_ms * UINT64_C(1000000);
-}
-
 static bool look_spares(const struct look *look)
 {
-	return !look->known_breaks && look_age(look) <= good_ns();
+	return !look->known_breaks && look_age(look) <= config_stale_ns();
 }
 
 static void look_go_on(struct ahead *ahead, struct ring *ring)
@@ -180,7 +175,7 @@ bool leases_spared(struct ahead *ahead, struct ring *ring, uint64_t coming_ns)
 	struct look *look = &ahead->look;
 
 	look_go_on(ahead, ring);
-	if (look->state == LOOK_NONE && look_age(look) > good_ns() / RENEWED_SHARE &&
+	if (look->state == LOOK_NONE && look_age(look) > config_stale_ns() / RENEWED_SHARE &&
 	    (coming_ns >= WORTH_NS || config.force))
 		look_begin(look, ring);
 	if (config.force && !look_spares(look))

@@ -93,7 +93,7 @@ static void job_wasted(struct ahead *ahead, int i)
 
 static bool job_young(const struct scout *scout)
 {
-	return clock_ns() - scout->posted_ns <= config.stale_ms * UINT64_C(1000000);
+	return clock_ns() - scout->posted_ns <= config_stale_ns();
 }
 
 /* Nobody will come for what is too old. */
@@ -292,7 +292,7 @@ static void step_learn(struct ahead *ahead)
 /* No more than it comes to while they are young. */
 static unsigned window_young(const struct ahead *ahead)
 {
-	uint64_t young_ns = config.stale_ms * UINT64_C(1000000) / 2;
+	uint64_t young_ns = config_stale_ns() / 2;
 	uint64_t most = ahead->scouting.step_ns ? young_ns / ahead->scouting.step_ns : WINDOW_MOST;
 
 	return most < ahead->scouting.window ? (unsigned)most : ahead->scouting.window;

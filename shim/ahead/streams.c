@@ -85,7 +85,7 @@ static void stream_read_on(struct ahead *ahead, DIR *stream)
 static bool read_on_valid(const struct ahead *ahead)
 {
 	return ahead->read_on_epoch == ahead->epoch &&
-	       clock_ns() - ahead->read_on_ns <= config.stale_ms * UINT64_C(1000000);
+	       clock_ns() - ahead->read_on_ns <= config_stale_ns();
 }
 
 /* The next entry, or null, with errno untouched at the end and set after a failure. */

@@ -36,6 +36,12 @@ extern struct config config;
 
 void config_read(void);
 
+/* How old an answer may be, in nanoseconds. */
+static inline uint64_t config_stale_ns(void)
+{
+	return config.stale_ms * UINT64_C(1000000);
+}
+
 /* "off", "auto", "strict" or "ring". */
 const char *config_mode_name(enum mode mode);
 

@@ -220,7 +220,7 @@ bool stored_good(const struct together *together, const struct stored *stored,
 		 const struct shape *shape, bool data_only)
 {
 	return (data_only || !together->data_only) && shape_same(&stored->shape, shape) &&
-	       clock_ns() - together->begun_ns <= (uint64_t)config.stale_ms * MS;
+	       clock_ns() - together->begun_ns <= config_stale_ns();
 }
 
 void stored_take(struct together *together, struct stored *stored)

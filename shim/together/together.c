@@ -339,7 +339,7 @@ static void age_look(struct together *together)
 {
 	if (++together->looked % LOOK_EVERY)
 		return;
-	if (clock_ns() - together->begun_ns > (uint64_t)config.stale_ms * MS)
+	if (clock_ns() - together->begun_ns > config_stale_ns())
 		stored_void_all(together);
 }
 

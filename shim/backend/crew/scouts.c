@@ -349,7 +349,7 @@ static void jobs_prepare(void)
 	for (int i = 0; i < THREADS; i++)
 		scouts->numbers[i] = 0;
 	scouts->ending = scouts->failed = 0;
-	scouts->stale_ns = config.stale_ms * UINT64_C(1000000);
+	scouts->stale_ns = config_stale_ns();
 }
 
 bool scouts_alive(void)
