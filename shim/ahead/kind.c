@@ -2,7 +2,7 @@
 #include "ahead/kind.h"
 
 static const uint8_t kinds[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = KIND_##kind,
+#define FAMILY_KIND(id, kind) [FAMILY_##id] = KIND_##kind,
 #include "table/families.def"
 };
 

@@ -27,7 +27,7 @@ enum {
 };
 
 static const uint8_t filestreams[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = FILESTREAM_##stream,
+#define FAMILY_STREAM(id, stream) [FAMILY_##id] = FILESTREAM_##stream,
 #include "table/families.def"
 };
 

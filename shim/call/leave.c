@@ -41,7 +41,7 @@ static bool begun;
 static int (*program_main)(int argc, char **argv, char **envp);
 
 static const uint8_t ways[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = WAY_##way,
+#define FAMILY_WAY(id, way) [FAMILY_##id] = WAY_##way,
 #include "table/families.def"
 };
 

@@ -55,7 +55,7 @@ enum effect {
 };
 
 static const uint8_t effects[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = EFFECT_##effect,
+#define FAMILY_EFFECT(id, effect) [FAMILY_##id] = EFFECT_##effect,
 #include "table/families.def"
 };
 

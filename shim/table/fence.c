@@ -2,7 +2,7 @@
 #include "table/fence.h"
 
 static const uint8_t fences[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = FENCE_##fence,
+#define FAMILY_FENCE(id, fence) [FAMILY_##id] = FENCE_##fence,
 #include "table/families.def"
 };
 

@@ -64,8 +64,7 @@ static const struct {
 static const struct {
 	uint8_t class, order, traits;
 } family_facts[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) \
-	{CLASS_##class, ORDER_##order, traits},
+#define FAMILY_FACTS(id, class, order, traits) {CLASS_##class, ORDER_##order, traits},
 #include "table/families.def"
 };
 

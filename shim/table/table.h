@@ -21,7 +21,7 @@ enum sym {
 };
 
 enum family {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) FAMILY_##id,
+#define FAMILY_ID(id) FAMILY_##id,
 #include "table/families.def"
 	FAMILY_COUNT
 };

@@ -25,7 +25,7 @@ enum touch {
 };
 
 static const uint8_t touches[FAMILY_COUNT] = {
-#define FAMILY(id, class, order, kind, fence, touch, effect, way, stream, traits) [FAMILY_##id] = TOUCH_##touch,
+#define FAMILY_TOUCH(id, touch) [FAMILY_##id] = TOUCH_##touch,
 #include "table/families.def"
 };
 
