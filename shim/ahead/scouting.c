@@ -170,13 +170,19 @@ static bool job_changed(const struct ahead *ahead, int i)
 
 /* ---- the program comes for one ---- */
 
+/* Is it NAME in the directory of that identity and handle? */
+static bool job_is_for(const struct ahead *ahead, int i, const struct identity *parent,
+		       uint64_t handle, const char *name)
+{
+	return is_ahead(ahead, i) && identity_same(&ahead->scouting.keys[i].parent, parent) &&
+	       ahead->scouting.keys[i].handle == handle && !strcmp(job_of(ahead, i)->name, name);
+}
+
 static int job_find(const struct ahead *ahead, const struct identity *parent, uint64_t handle,
 		    const char *name)
 {
 	for (int i = 0; i < SCOUTS_JOBS; i++)
-		if (is_ahead(ahead, i) &&
-		    identity_same(&ahead->scouting.keys[i].parent, parent) &&
-		    ahead->scouting.keys[i].handle == handle && !strcmp(job_of(ahead, i)->name, name))
+		if (job_is_for(ahead, i, parent, handle, name))
 			return i;
 	return -1;
 }
@@ -454,9 +460,7 @@ static unsigned jobs_for(const struct ahead *ahead, const struct scout *from, co
 	for (int i = 0; i < SCOUTS_JOBS; i++) {
 		struct scout *scout = job_of(ahead, i);
 
-		if (!is_ahead(ahead, i) ||
-		    !identity_same(&ahead->scouting.keys[i].parent, &from->identity) ||
-		    ahead->scouting.keys[i].handle != from->handle || strcmp(scout->name, name) != 0)
+		if (!job_is_for(ahead, i, &from->identity, from->handle, name))
 			continue;
 		count++;
 		if (scout_state(scout) == SCOUT_READY && !scout->error)
@@ -533,9 +537,7 @@ void scouting_send(struct ahead *ahead, struct sweep *sweep, int fd)
 {
 	unsigned most, out, window;
 
-	if (!walk_seen(ahead, sweep))
-		return;
-	if (!scouts_sent(ahead))
+	if (!walk_seen(ahead, sweep) || !scouts_sent(ahead))
 		return;
 	jobs_age(ahead);
 	if (!ahead->scouting.window)

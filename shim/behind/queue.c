@@ -300,25 +300,15 @@ static const struct command *chain_first(const struct dir *dir)
 	return command;
 }
 
-/* How many commands of DIR from FIRST on make its next chain. */
-static unsigned chain_length(const struct command *first, unsigned most)
+/* How many commands from FIRST on there are; READY: of those that wait for nothing below them. */
+static unsigned chain_length(const struct command *first, unsigned most, bool ready)
 {
 	unsigned length = 0;
 
 	for (const struct command *command = first; command && length < most;
 	     command = command->next, length++)
-		if (command->after && command->after->pending)
+		if (ready && command->after && command->after->pending)
 			break; /* what is in it has to go first */
-	return length;
-}
-
-/* The same, whatever some of them still wait for: their names can be looked up. */
-static unsigned queue_length(const struct command *first, unsigned most)
-{
-	unsigned length = 0;
-
-	while (first && length < most)
-		first = first->next, length++;
 	return length;
 }
 
@@ -350,7 +340,8 @@ static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *
 {
 	const struct command *first = chain_first(dir);
 	unsigned room = ring_room(ring), most = first ? prepare_most(first) : 0;
-	unsigned length = queue_length(first, room < most ? room : most);
+	/* Names can be looked up whatever a command still waits for. */
+	unsigned length = chain_length(first, room < most ? room : most, false);
 
 	dir->preparing = prepare_names(behind, ring, first, length,
 				       dir_token(behind, dir, TOKEN_LOOKUP));
@@ -409,7 +400,7 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 {
 	unsigned most = dir->prepared ? dir->prepared : CHAIN_MOST;
 	unsigned room = ring ? chain_most(ring) : most;
-	unsigned length = chain_length(dir->head, room < most ? room : most);
+	unsigned length = chain_length(dir->head, room < most ? room : most, true);
 	int taken;
 
 	if (!length)
@@ -523,7 +514,7 @@ static void queue_by_hand(struct behind *behind)
 		struct dir *dir = &behind->dirs[i];
 
 		if (dir->used)
-			chain_by_hand(behind, dir, chain_length(dir->head, CHAIN_MOST));
+			chain_by_hand(behind, dir, chain_length(dir->head, CHAIN_MOST, true));
 	}
 	behind->ready = true;
 }

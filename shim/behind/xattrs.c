@@ -22,16 +22,6 @@ enum {
 	BYTES_UNKNOWN = 1 << 30,
 };
 
-static bool op_removes(enum op op)
-{
-	return attribute_call_of(op)->sets == SETS_NO_XATTR;
-}
-
-static bool op_sets(enum op op)
-{
-	return attribute_call_of(op)->sets == SETS_XATTR;
-}
-
 static bool name_read(struct xattr *xattr, const char *from)
 {
 	char name[PATH_MAX];
@@ -60,9 +50,11 @@ static bool name_common(const struct xattr *xattr)
 
 bool xattr_read(struct xattr *xattr, enum op op, const long *arg)
 {
-	xattr->removes = op_removes(op);
+	enum attribute_sets sets = attribute_call_of(op)->sets;
+
+	xattr->removes = sets == SETS_NO_XATTR;
 	xattr->size = 0;
-	return (op_sets(op) || op_removes(op)) && PATH(arg[1]) && name_read(xattr, PATH(arg[1])) &&
+	return (sets == SETS_XATTR || xattr->removes) && PATH(arg[1]) && name_read(xattr, PATH(arg[1])) &&
 	       name_common(xattr) && (xattr->removes || value_read(xattr, arg));
 }
 
