@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ahead_kind: what an operation is to the ahead module.
+ * kind: what an operation is to the ahead module.
  */
 #ifndef USHIM_AHEAD_KIND_H
 #define USHIM_AHEAD_KIND_H

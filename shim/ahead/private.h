@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ahead_private: what the files of the ahead module share.
+ * private: what the files of the ahead module share.
  */
 #ifndef USHIM_AHEAD_PRIVATE_H
 #define USHIM_AHEAD_PRIVATE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * together_proc: files of /proc, line by line, and the inodes they name.
+ * proc: files of /proc, line by line, and the inodes they name.
  */
-#ifndef USHIM_TOGETHER_PROC_H
-#define USHIM_TOGETHER_PROC_H
+#ifndef USHIM_PROC_H
+#define USHIM_PROC_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * behind_private: what the files of the behind module share.
+ * private: what the files of the behind module share.
  */
 #ifndef USHIM_BEHIND_PRIVATE_H
 #define USHIM_BEHIND_PRIVATE_H

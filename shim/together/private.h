@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * together_private: what the files of the together module share.
+ * private: what the files of the together module share.
  */
 #ifndef USHIM_TOGETHER_PRIVATE_H
 #define USHIM_TOGETHER_PRIVATE_H

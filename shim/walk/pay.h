@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * together_pay: decides from measured cost whether fsyncs are started together. Pure: no
+ * pay: decides from measured cost whether fsyncs are started together. Pure: no
  * system calls, no clock, no global state.
  *
  * It starts outside and goes in when plain fsyncs waited for something several times in a row.
@@ -9,8 +9,8 @@
  * strict mode, on storage that asks a server each time), plain ones are all there is for a while,
  * longer each time.
  */
-#ifndef USHIM_TOGETHER_PAY_H
-#define USHIM_TOGETHER_PAY_H
+#ifndef USHIM_PAY_H
+#define USHIM_PAY_H
 
 #include <stdbool.h>
 #include <stdint.h>

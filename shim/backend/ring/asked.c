@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_asked: what a seccomp filter that was there at start allows, where the user says that it may be
+ * asked: what a seccomp filter that was there at start allows, where the user says that it may be
  * asked (USHIM_SECCOMP=ask). The ring would get around it, so an opcode is used only if every system
  * call that does the same is let through to the kernel's own refusal: of no path, of no descriptor.
  */

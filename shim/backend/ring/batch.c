@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_batch: many entries in flight at once, for what is asked ahead of the program.
+ * batch: many entries in flight at once, for what is asked ahead of the program.
  */
 
 #include "backend/ring/private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_enter: the ways into the kernel and what it knows: entries handed over or taken back, the
+ * enter: the ways into the kernel and what it knows: entries handed over or taken back, the
  * first worker's completion told from others.
  */
 #include "backend/ring/private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_guard: a chain that ends with its process.
+ * guard: a chain that ends with its process.
  *
  * A fatal signal takes back the call a worker waits in: FUSE gives up a request nobody has read yet
  * (fs/fuse/dev.c, request_wait_answer), NFS one on its way. The worker then goes on to the next of the

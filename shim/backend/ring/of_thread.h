@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * thread_ring: the ring of each thread, from the first call that wants one to the thread's death.
+ * of_thread: the ring of each thread, from the first call that wants one to the thread's death.
  */
-#ifndef USHIM_THREAD_RING_H
-#define USHIM_THREAD_RING_H
+#ifndef USHIM_RING_OF_THREAD_H
+#define USHIM_RING_OF_THREAD_H
 
 struct ring;
 

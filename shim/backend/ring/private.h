@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_private: what the files of the ring module share: setup.c makes one, prep.c turns calls into
+ * private: what the files of the ring module share: setup.c makes one, prep.c turns calls into
  * entries, enter.c hands them over, ring.c runs one and waits, batch.c has many in flight, guard.c
  * ends their chains, put.c waits for the end of files, worker.c finds out whether there is anybody
  * to run them, asked.c asks a seccomp filter what it allows.

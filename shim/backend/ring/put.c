@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_put: when a file that was opened and closed by a direct descriptor is open no more.
+ * put: when a file that was opened and closed by a direct descriptor is open no more.
  *
  * The completion of the close does not say so, since others hold the file longer. NFS then renames
  * instead of removing it, and its directory and its file system are in use.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring_worker: what waits is run by threads that the kernel makes when there is something to run. It is
+ * worker: what waits is run by threads that the kernel makes when there is something to run. It is
  * refused them like the process itself, by RLIMIT_NPROC or pids.max. Then it tries three times more,
  * 48 ms in all, and ends the entry with ECANCELED (io_uring/io-wq.c, create_worker_cont; Linux 6.18);
  * before it learned to count, in July 2024, it tried for ever. So a ring is asked for its first worker
