@@ -18,10 +18,6 @@
 #include "report/late.h"
 #include "report/stats.h"
 
-enum {
-	MS = 1000 * 1000,
-};
-
 bool shape_read(int fd, struct shape *shape)
 {
 	struct statx statx;

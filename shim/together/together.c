@@ -28,7 +28,6 @@ enum {
 	PATIENCE_FIRST = 64, /* slow fsyncs that lead to no group, before some are not looked at: */
 	PATIENCE_LEFT = 32,  /* so many, */
 	PATIENCE_NEXT = 8,   /* and then these are again */
-	MS = 1000 * 1000,
 };
 
 /* Ordinary memory, so that children inherit what was learned. */
