@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ahead/private.h"
 
-#include "backend/ring/ring.h"
 #include "base/path.h"
 #include "base/threads.h"
 #include "call/filestream.h"
@@ -265,7 +264,7 @@ bool ahead_before(const struct passage *passage)
 		*passage->reason = REASON_NESTED;
 		return false;
 	}
-	if (threads_seen() || ring_ceded())
+	if (threads_seen() || flight_ceded())
 		return streams_before(NULL, passage);
 	if (begins_thread(passage->op)) {
 		outside_give_up();

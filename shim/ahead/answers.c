@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "backend/ring/ring.h"
 #include "base/invariant.h"
 #include "base/sys.h"
 #include "process/config.h"
@@ -110,11 +109,10 @@ static bool flying_has_slots(const struct ahead *ahead)
 
 void answers_reap(struct ahead *ahead)
 {
-	struct ring *ring = flight_ring();
-
-	if (!ring || !(ahead->flying || ahead->fetching || ahead->look.state == LOOK_FLYING))
+	if (!flight_exists() ||
+	    !(ahead->flying || ahead->fetching || ahead->look.state == LOOK_FLYING))
 		return;
-	flight_reap(ring);
+	flight_reap();
 	INVARIANT(flying_has_slots(ahead));
 	ahead->last_reap_ns = clock_ns();
 }
@@ -141,8 +139,8 @@ static void question_fill(const struct ahead *ahead, struct call *call, int fd, 
 	};
 }
 
-static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
-			   uint32_t entry, bool probe, int fd)
+static bool question_queue(struct ahead *ahead, struct sweep *sweep, uint32_t entry, bool probe,
+			   int fd)
 {
 	struct answer *answer = answer_free(ahead);
 	const char *path = answer ? place_spell(ahead, sweep, entry, &fd) : NULL;
@@ -152,7 +150,7 @@ static bool question_queue(struct ahead *ahead, struct ring *ring, struct sweep 
 		return false;
 	answer->probe = probe;
 	question_fill(ahead, &call, fd, path, answer);
-	if (!flight_queue(ring, &call, FLIGHT_ANSWER, (uint64_t)(answer - ahead->answers)))
+	if (!flight_queue(&call, FLIGHT_ANSWER, (uint64_t)(answer - ahead->answers)))
 		return false;
 	answer->state = ANSWER_FLYING;
 	answer->first = false;
@@ -231,9 +229,9 @@ static void step_aside(struct ahead *ahead)
 	aside_took(&ahead->aside, clock_ns() - before, cost);
 }
 
-static bool question_hand_over(struct ahead *ahead, struct ring *ring)
+static bool question_hand_over(struct ahead *ahead)
 {
-	int taken = flight_hand_over(ring);
+	int taken = flight_hand_over(FLIGHT_ANSWER);
 
 	cached_handed_over(ahead, clock_ns() - ahead->handing_ns);
 	place_spelled_forget(ahead);
@@ -243,8 +241,7 @@ static bool question_hand_over(struct ahead *ahead, struct ring *ring)
 }
 
 /* Places from sweep->next on, until WANT questions are asked. */
-static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
-				unsigned want, int fd)
+static unsigned batch_ask(struct ahead *ahead, struct sweep *sweep, unsigned want, int fd)
 {
 	unsigned asked = 0;
 
@@ -258,11 +255,11 @@ static unsigned batch_ask(struct ahead *ahead, struct ring *ring, struct sweep *
 		if (sweep->next % PROBE_EVERY == PROBE_EVERY - 1)
 			continue;
 		hand_over_pace(ahead);
-		if (!question_queue(ahead, ring, sweep, entry, false, fd))
+		if (!question_queue(ahead, sweep, entry, false, fd))
 			break;
 		if (!asked++)
 			answers_of(ahead, sweep, entry)->first = true;
-		if (!question_hand_over(ahead, ring)) {
+		if (!question_hand_over(ahead)) {
 			question_unask(ahead, answers_of(ahead, sweep, entry));
 			break;
 		}
@@ -290,7 +287,6 @@ static unsigned window_fresh(const struct ahead *ahead)
 
 void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
-	struct ring *ring = flight_open();
 	unsigned busy = ahead->flying < config.depth ? ahead->flying : config.depth;
 	unsigned window = window_fresh(ahead), ahead_now;
 	struct signals_held held;
@@ -298,13 +294,13 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
 	if (place != SWEEP_NONE && sweep->next <= place)
 		sweep->next = place + 1;
 	ahead_now = sweep->next - (place == SWEEP_NONE ? 0 : place + 1);
-	if (!ring || !ahead->stat.in || cached_likely(ahead, sweep) || sweep->next >= sweep->count ||
+	if (!flight_open() || !ahead->stat.in || cached_likely(ahead, sweep) || sweep->next >= sweep->count ||
 	    ahead_now > window / 2 || !governor_affords(&ahead->stat, window))
 		return;
 	if (window > config.depth - busy)
 		window = config.depth - busy;
 	signals_hold(&held);
-	if (batch_ask(ahead, ring, sweep, window, fd))
+	if (batch_ask(ahead, sweep, window, fd))
 		stats_ring(RING_STAT_BATCHES);
 	stats_flight(ahead->flying + ahead->fetching);
 	signals_release(&held);
@@ -318,32 +314,31 @@ void answers_ask(struct ahead *ahead, struct sweep *sweep, uint32_t place, int f
  */
 void answers_get_going(struct ahead *ahead)
 {
-	struct ring *ring = flight_ring();
 	uint64_t cost = question_cost(ahead);
 
 	answers_reap(ahead);
-	if (!ring || !ahead->flying || !aside_crowded(&ahead->aside, cost))
+	if (!flight_exists() || !ahead->flying || !aside_crowded(&ahead->aside, cost))
 		return;
-	ring_await(ring, (unsigned)(cost / NS_PER_MS) + 1);
+	flight_await(FLIGHT_ANSWER, 1, (unsigned)(cost / NS_PER_MS) + 1);
 }
 
 void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uint32_t until,
 		   int fd)
 {
-	struct ring *ring = flight_open();
+	bool open = flight_open();
 	struct signals_held held;
 
 	signals_hold(&held);
-	for (place++; ring && place < until && place < sweep->count; place++) {
+	for (place++; open && place < until && place < sweep->count; place++) {
 		uint32_t entry = sweep_at(sweep, place);
 
 		if (sweep->entries[entry].fetched || sweep->entries[entry].answer ||
 		    types_known(ahead, &sweep->entries[entry]))
 			continue;
 		hand_over_pace(ahead);
-		if (!question_queue(ahead, ring, sweep, entry, true, fd))
+		if (!question_queue(ahead, sweep, entry, true, fd))
 			break;
-		if (!question_hand_over(ahead, ring)) {
+		if (!question_hand_over(ahead)) {
 			question_unask(ahead, answers_of(ahead, sweep, entry));
 			break;
 		}
@@ -353,7 +348,6 @@ void answers_probe(struct ahead *ahead, struct sweep *sweep, uint32_t place, uin
 
 bool answers_await(struct ahead *ahead, struct answer *answer)
 {
-	struct ring *ring = flight_ring();
 	struct signals_held held;
 	int waited = 0;
 	bool due = false;
@@ -365,7 +359,7 @@ bool answers_await(struct ahead *ahead, struct answer *answer)
 	while (answer->state == ANSWER_FLYING && !due && waited < AWAIT_MOST_MS) {
 		uint64_t before = clock_ns();
 
-		ring_await(ring, AWAIT_SLICE_MS);
+		flight_await(FLIGHT_ANSWER, 1, AWAIT_SLICE_MS);
 		answers_reap(ahead);
 		if (answer->state == ANSWER_FLYING) {
 			due = signals_waiting(&held) != 0;
@@ -446,16 +440,15 @@ static unsigned flying_from(const struct ahead *ahead, int fd)
  */
 void answers_release(struct ahead *ahead, int fd)
 {
-	struct ring *ring = flight_ring();
 	uint64_t end = clock_ns() + RELEASE_MOST_MS * UINT64_C(1000000);
 	struct signals_held held;
 	unsigned count;
 
 	answers_reap(ahead);
 	signals_hold(&held);
-	while (ring && (count = flying_from(ahead, fd)) && clock_ns() < end &&
+	while (flight_exists() && (count = flying_from(ahead, fd)) && clock_ns() < end &&
 	       !signals_waiting(&held)) {
-		ring_await_all(ring, count, AWAIT_SLICE_MS);
+		flight_await(FLIGHT_ANSWER, count, AWAIT_SLICE_MS);
 		answers_reap(ahead);
 	}
 	signals_release(&held);

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "backend/ring/ring.h"
 #include "process/config.h"
 #include "process/process.h"
 #include "process/signals.h"
@@ -69,7 +68,7 @@ void contents_done(uint64_t token, int result)
  * asks only whether looking the name up would wait (LOOKUP_CACHED): but over NFS 4, and by a daemon,
  * the open is a request of its own, and a window of files would be waited for one by one.
  */
-static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const char *path)
+static int chain_queue(struct ahead *ahead, int fd, const char *path)
 {
 	int slot = slot_take(ahead);
 	uint32_t noatime = ahead->no_noatime ? 0 : O_NOATIME;
@@ -85,7 +84,7 @@ static int chain_queue(struct ahead *ahead, struct ring *ring, int fd, const cha
 
 	if (slot < 0)
 		return -1;
-	flight_queue_file(ring, &file, FLIGHT_CONTENTS, (uint64_t)slot << TOKEN_SHIFT);
+	flight_queue_file(&file, FLIGHT_CONTENTS, (uint64_t)slot << TOKEN_SHIFT);
 	ahead->fetching++;
 	ahead->fetched_open = true;
 	ahead->fetch_ns[slot] = clock_ns();
@@ -165,8 +164,8 @@ struct chains {
 	int slot[FETCH_WINDOW];
 };
 
-static void fetch_queue(struct ahead *ahead, struct ring *ring, struct sweep *sweep,
-			uint32_t until, int fd, struct chains *chains)
+static void fetch_queue(struct ahead *ahead, struct sweep *sweep, uint32_t until, int fd,
+			struct chains *chains)
 {
 	for (; sweep->fetch_next < sweep->count && sweep->fetch_next < until &&
 	       chains->count < FETCH_WINDOW;
@@ -181,14 +180,14 @@ static void fetch_queue(struct ahead *ahead, struct ring *ring, struct sweep *sw
 		if (!entry_wanted(&sweep->entries[entry]) ||
 		    sweep->fetch_next % PROBE_EVERY == PROBE_EVERY - 1)
 			continue;
-		path = ring_room(ring) < CHAIN ? NULL : place_spell(ahead, sweep, entry, &at);
+		path = flight_room(FLIGHT_CONTENTS) < CHAIN ? NULL : place_spell(ahead, sweep, entry, &at);
 		if (!path)
 			break;
 		if (lookups_by_hand(ahead))
 			look_up(ahead, &sweep->entries[entry], at, path);
 		if (!entry_fetchable(ahead, &sweep->entries[entry]))
 			continue;
-		slot = chain_queue(ahead, ring, at, path);
+		slot = chain_queue(ahead, at, path);
 		if (slot < 0)
 			break;
 		sweep->entries[entry].fetched = true;
@@ -197,9 +196,9 @@ static void fetch_queue(struct ahead *ahead, struct ring *ring, struct sweep *sw
 }
 
 /* Chains the kernel did not take whole will never complete. */
-static void chains_submit(struct ahead *ahead, struct ring *ring, const struct chains *chains)
+static void chains_submit(struct ahead *ahead, const struct chains *chains)
 {
-	int taken = chains->count ? flight_hand_over(ring) : 0;
+	int taken = chains->count ? flight_hand_over(FLIGHT_CONTENTS) : 0;
 
 	place_spelled_forget(ahead);
 	for (unsigned i = taken > 0 ? (unsigned)taken / CHAIN : 0; i < chains->count; i++) {
@@ -228,13 +227,12 @@ static uint64_t coming_ns(const struct ahead *ahead, const struct sweep *sweep, 
 
 void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, int fd)
 {
-	struct ring *ring = flight_open();
 	struct chains chains = {.count = 0};
 	uint32_t window = fetch_window(ahead);
 	struct signals_held held;
 
-	if (!ring || !flight_has_slots() || ahead->fetches_none || watching() ||
-	    !leases_spared(ahead, ring, coming_ns(ahead, sweep, place)))
+	if (!flight_open() || !flight_has_slots() || ahead->fetches_none || watching() ||
+	    !leases_spared(ahead, coming_ns(ahead, sweep, place)))
 		return;
 	if (!ahead->scratch)
 		ahead->scratch = process_map_private(FETCH_BYTES);
@@ -248,21 +246,20 @@ void contents_fetch(struct ahead *ahead, struct sweep *sweep, uint32_t place, in
 	if (sweep->fetch_next - place > window / 2 + 1)
 		return;
 	signals_hold(&held);
-	fetch_queue(ahead, ring, sweep, place + 1 + window, fd, &chains);
-	chains_submit(ahead, ring, &chains);
+	fetch_queue(ahead, sweep, place + 1 + window, fd, &chains);
+	chains_submit(ahead, &chains);
 	signals_release(&held);
 }
 
 void contents_settle(struct ahead *ahead, unsigned most_ms)
 {
-	struct ring *ring = flight_ring();
 	uint64_t end = clock_ns() + most_ms * UINT64_C(1000000);
 	struct signals_held held;
 
 	answers_reap(ahead);
 	signals_hold(&held);
-	while (ring && ahead->fetching && clock_ns() < end && !signals_waiting(&held)) {
-		ring_await_all(ring, ahead->fetching, SETTLE_SLICE_MS);
+	while (flight_exists() && ahead->fetching && clock_ns() < end && !signals_waiting(&held)) {
+		flight_await(FLIGHT_CONTENTS, ahead->fetching, SETTLE_SLICE_MS);
 		answers_reap(ahead);
 	}
 	signals_release(&held);
@@ -270,16 +267,15 @@ void contents_settle(struct ahead *ahead, unsigned most_ms)
 
 void contents_close(struct ahead *ahead, unsigned most_ms)
 {
-	struct ring *ring = flight_ring();
 	struct signals_held held;
 
 	contents_settle(ahead, most_ms);
 	leases_settle(ahead);
-	if (!ring || !ahead->fetched_open || ahead->fetching)
+	if (!flight_exists() || !ahead->fetched_open || ahead->fetching)
 		return;
 	signals_hold(&held);
-	ahead->fetches_none |= !flight_puts_at_once(ring);
-	ahead->fetched_open = !flight_files_put(ring);
+	ahead->fetches_none |= !flight_puts_at_once();
+	ahead->fetched_open = !flight_files_put();
 	signals_release(&held);
 }
 

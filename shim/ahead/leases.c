@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "backend/ring/ring.h"
 #include "base/proc.h"
 #include "process/config.h"
 #include "process/signals.h"
@@ -44,7 +43,7 @@ static void look_arrived(uint64_t token, int result)
 }
 
 /* io_uring believes that reading this file does not wait (Linux 6.18), hence a worker. */
-static void look_hand_over(struct look *look, struct ring *ring)
+static void look_hand_over(struct look *look)
 {
 	const struct call file = {
 		.fd = AT_FDCWD,
@@ -58,12 +57,12 @@ static void look_hand_over(struct look *look, struct ring *ring)
 	};
 	struct signals_held held;
 
-	if (ring_room(ring) < FLIGHT_PARTS)
+	if (flight_room(FLIGHT_LEASES) < FLIGHT_PARTS)
 		return;
 	flight_receive(FLIGHT_LEASES, look_arrived);
 	signals_hold(&held);
-	flight_queue_file(ring, &file, FLIGHT_LEASES, 0);
-	if (flight_hand_over(ring) == FLIGHT_PARTS)
+	flight_queue_file(&file, FLIGHT_LEASES, 0);
+	if (flight_hand_over(FLIGHT_LEASES) == FLIGHT_PARTS)
 		look->state = LOOK_FLYING;
 	signals_release(&held);
 }
@@ -111,7 +110,7 @@ static void look_end(struct look *look, bool breaks)
 }
 
 /* What cannot be read to its end in one piece is taken for a lease. */
-static void look_take(struct look *look, struct ring *ring)
+static void look_take(struct look *look)
 {
 	size_t length = look->read > 0 ? (size_t)look->read : 0;
 	bool torn = look->read < 0 || length < look->overlap ||
@@ -127,16 +126,16 @@ static void look_take(struct look *look, struct ring *ring)
 	if (!look->overlap || look->overlap > sizeof(look->line) || ++look->reads == READS_MOST)
 		look_end(look, true);
 	else
-		look_hand_over(look, ring);
+		look_hand_over(look);
 }
 
-static void look_begin(struct look *look, struct ring *ring)
+static void look_begin(struct look *look)
 {
 	look->begun_ns = clock_ns();
 	look->offset = look->overlap = look->reads = 0;
 	look->read = -EIO;
 	look->breaks = false;
-	look_hand_over(look, ring);
+	look_hand_over(look);
 }
 
 static uint64_t look_age(const struct look *look)
@@ -149,37 +148,37 @@ static bool look_spares(const struct look *look)
 	return !look->known_breaks && look_age(look) <= config_stale_ns();
 }
 
-static void look_go_on(struct ahead *ahead, struct ring *ring)
+static void look_go_on(struct ahead *ahead)
 {
 	answers_reap(ahead);
 	if (ahead->look.state == LOOK_LANDED)
-		look_take(&ahead->look, ring);
+		look_take(&ahead->look);
 }
 
 /* USHIM_FORCE: whatever it costs. */
-static void look_await(struct ahead *ahead, struct ring *ring)
+static void look_await(struct ahead *ahead)
 {
 	uint64_t end = clock_ns() + FORCED_MS * UINT64_C(1000000);
 	struct signals_held held;
 
 	signals_hold(&held);
 	while (ahead->look.state == LOOK_FLYING && clock_ns() < end && !signals_waiting(&held)) {
-		ring_await(ring, SLICE_MS);
-		look_go_on(ahead, ring);
+		flight_await(FLIGHT_LEASES, 1, SLICE_MS);
+		look_go_on(ahead);
 	}
 	signals_release(&held);
 }
 
-bool leases_spared(struct ahead *ahead, struct ring *ring, uint64_t coming_ns)
+bool leases_spared(struct ahead *ahead, uint64_t coming_ns)
 {
 	struct look *look = &ahead->look;
 
-	look_go_on(ahead, ring);
+	look_go_on(ahead);
 	if (look->state == LOOK_NONE && look_age(look) > config_stale_ns() / RENEWED_SHARE &&
 	    (coming_ns >= WORTH_NS || config.force))
-		look_begin(look, ring);
+		look_begin(look);
 	if (config.force && !look_spares(look))
-		look_await(ahead, ring);
+		look_await(ahead);
 	return look_spares(look);
 }
 
@@ -190,13 +189,13 @@ bool leases_awaited(const struct ahead *ahead)
 
 void leases_settle(struct ahead *ahead)
 {
-	struct ring *ring = flight_ring();
 	uint64_t end = clock_ns() + FORCED_MS * UINT64_C(1000000);
 	struct signals_held held;
 
 	signals_hold(&held);
-	while (ring && ahead->look.state == LOOK_FLYING && clock_ns() < end && !signals_waiting(&held)) {
-		ring_await(ring, SLICE_MS);
+	while (flight_exists() && ahead->look.state == LOOK_FLYING && clock_ns() < end &&
+	       !signals_waiting(&held)) {
+		flight_await(FLIGHT_LEASES, 1, SLICE_MS);
 		answers_reap(ahead);
 	}
 	signals_release(&held);

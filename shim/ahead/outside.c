@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "backend/ring/ring.h"
 #include "base/fsinfo.h"
 #include "base/threads.h"
 #include "call/armed.h"
@@ -125,15 +124,15 @@ static bool root_make(void)
 	return true;
 }
 
-/* The ring, which other modules may have made. */
-static bool ring_make(void)
+/* What other modules may have begun. */
+static bool flight_make(void)
 {
 	uint64_t stat_ns = ahead_learned.stat.cost_ns, contents_ns = ahead_learned.contents.cost_ns;
 
 	flight_receive(FLIGHT_ANSWER, answer_arrived);
 	flight_receive(FLIGHT_CONTENTS, contents_done);
 	return flight_begin(stat_ns > contents_ns ? stat_ns : contents_ns) &&
-	       ring_knows(OPCODE_STATX);
+	       flight_knows(OPCODE_STATX);
 }
 
 /* What is asked and listed here would be asked and listed past another library. */
@@ -150,7 +149,7 @@ static void go_in(void)
 		return;
 	thread_enter(&held);
 	signals_note_change(); /* handlers set while nobody looked */
-	ahead_learned.given_up = interposed() || !ring_make() || !root_make();
+	ahead_learned.given_up = interposed() || !flight_make() || !root_make();
 	if (!ahead_learned.given_up) {
 		operands_take(ahead_root());
 		ahead_learned.in = true;

@@ -380,7 +380,7 @@ bool cached_likely(const struct ahead *ahead, const struct sweep *sweep);
  * True if opening files ahead breaks nobody's lease, as was seen a moment ago. Else, and where it
  * is time, a look is begun, if what is to come is so much, COMING_NS, that it is worth one.
  */
-bool leases_spared(struct ahead *ahead, struct ring *ring, uint64_t coming_ns);
+bool leases_spared(struct ahead *ahead, uint64_t coming_ns);
 
 /* True while nothing is read ahead only because a look is not back yet. */
 bool leases_awaited(const struct ahead *ahead);

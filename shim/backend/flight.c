@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "backend/backend.h"
+#include "backend/ring/lane.h"
 #include "backend/ring/of_thread.h"
+#include "backend/ring/ring.h"
 #include "process/config.h"
 #include "process/process.h"
-#include "process/threads_left.h"
 #include "process/thread.h"
+#include "process/threads_left.h"
 #include "report/stats.h"
 
 enum {
@@ -19,20 +22,13 @@ enum {
 
 #define FORCED_PATIENCE_NS UINT64_C(1000000000)
 
-static ring_done *receivers[FLIGHT_KINDS];
+static flight_done *receivers[FLIGHT_KINDS];
 static void (*guards_wait)(void);
 
 /* Ordinary memory, so that children inherit it. */
+static const struct backend *way; /* null: none was wanted yet */
 static bool refused;
-static bool slotless;
-static unsigned vain; /* times in a row that the kernel took nothing */
-
-struct ring *flight_ring(void)
-{
-	return thread_self.stage == THREAD_RING && ring_survived(thread_self.ring) && !ring_ceded()
-		       ? thread_self.ring
-		       : NULL;
-}
+static unsigned vain; /* times in a row that nothing was taken */
 
 void flight_refuse(int err)
 {
@@ -47,14 +43,9 @@ bool flight_refused(void)
 	return refused;
 }
 
-/* True if there is a worker by now, or in PATIENCE_NS. */
-static bool worker_came(struct ring *ring, uint64_t patience_ns)
+bool flight_ceded(void)
 {
-	int came = ring_worker(ring, patience_ns);
-
-	if (came < 0)
-		flight_refuse(came);
-	return came > 0;
+	return ring_ceded();
 }
 
 /* How many may run at once; 0 where others would go short of processes. */
@@ -69,43 +60,69 @@ static unsigned workers_most(void)
 
 bool flight_begin(uint64_t cost_ns)
 {
-	struct ring *ring = flight_ring();
 	unsigned workers;
-	int why = 0;
+	int err;
 
-	if (flight_refused() || ring)
+	if (flight_refused() || flight_exists())
 		return !refused;
 	workers = workers_most();
-	if (!workers) {
-		flight_refuse(-EAGAIN);
-		return false;
-	}
-	ring = thread_ring(&why);
-	if (why)
-		stats_ring_error(why);
-	if (!ring)
-		return false;
+	err = workers ? ring_lane_begin(workers, FLIGHT_SLOTS_ALL,
+					config.force ? FORCED_PATIENCE_NS : cost_ns)
+		      : -EAGAIN;
 	vain = 0;
-	slotless = ring_widen(ring, workers, FLIGHT_SLOTS_ALL) < 0;
-	worker_came(ring, config.force ? FORCED_PATIENCE_NS : cost_ns);
+	way = &ring_lane;
+	if (err == -EXDEV) /* a borrowed address space: it is for the lender to say */
+		return false;
+	if (err)
+		flight_refuse(err);
 	return !refused;
 }
 
-struct ring *flight_open(void)
+bool flight_exists(void)
 {
-	struct ring *ring = flight_refused() ? NULL : flight_ring();
+	return way && way->exists();
+}
 
-	return ring && worker_came(ring, 0) ? ring : NULL;
+bool flight_open(void)
+{
+	if (flight_refused() || !way)
+		return false;
+	if (way->open())
+		return true;
+	if (way->refused())
+		flight_refuse(way->refused());
+	return false;
+}
+
+bool flight_knows(enum opcode opcode)
+{
+	return way && way->knows(opcode);
 }
 
 bool flight_has_slots(void)
 {
-	return !slotless;
+	return ring_lane_has_slots();
 }
 
-int flight_hand_over(struct ring *ring)
+static const struct backend *way_of(enum flight kind)
 {
-	int taken = ring_flush(ring);
+	(void)kind;
+	return way;
+}
+
+unsigned flight_room(enum flight kind)
+{
+	return way_of(kind)->room();
+}
+
+unsigned flight_chain_room(enum flight kind)
+{
+	return way_of(kind)->chain_room();
+}
+
+int flight_hand_over(enum flight kind)
+{
+	int taken = way_of(kind)->hand_over();
 	bool passes = taken == -EAGAIN || taken == -EBUSY || taken == -EINTR || taken == -ENOMEM;
 
 	vain = taken < 0 ? vain + 1 : 0;
@@ -114,7 +131,7 @@ int flight_hand_over(struct ring *ring)
 	return taken;
 }
 
-void flight_receive(enum flight kind, ring_done *done)
+void flight_receive(enum flight kind, flight_done *done)
 {
 	receivers[kind] = done;
 }
@@ -124,34 +141,43 @@ static uint64_t token_of(enum flight kind, uint64_t token)
 	return (uint64_t)kind << KIND_SHIFT | token;
 }
 
-bool flight_queue(struct ring *ring, const struct call *call, enum flight kind, uint64_t token)
+bool flight_queue(const struct call *call, enum flight kind, uint64_t token)
 {
-	return ring_queue(ring, call, token_of(kind, token));
+	return way_of(kind)->queue(call, token_of(kind, token));
 }
 
-void flight_queue_file(struct ring *ring, const struct call *file, enum flight kind, uint64_t token)
+void flight_file_parts(const struct call *file, struct call parts[FLIGHT_PARTS])
 {
-	struct call open = *file, read = *file;
-	const struct call close = {.opcode = OPCODE_CLOSE, .slot = file->slot, .hard_linked = true};
-	const struct call nothing = {.opcode = OPCODE_NOP};
-
-	open.opcode = OPCODE_OPENAT;
-	open.linked = true;
-	read.opcode = OPCODE_READ;
-	read.flags = 0;
-	read.by_worker = false; /* the worker that opened goes on with it */
+	parts[FLIGHT_OPENED] = parts[FLIGHT_READ] = *file;
+	parts[FLIGHT_OPENED].opcode = OPCODE_OPENAT;
+	parts[FLIGHT_OPENED].linked = true;
+	parts[FLIGHT_READ].opcode = OPCODE_READ;
+	parts[FLIGHT_READ].flags = 0;
+	parts[FLIGHT_READ].by_worker = false; /* the worker that opened goes on with it */
 	/* A short read breaks a link; the file has to be closed all the same. */
-	read.hard_linked = true;
-	flight_queue(ring, &open, kind, token + FLIGHT_OPENED);
-	flight_queue(ring, &read, kind, token + FLIGHT_READ);
-	flight_queue(ring, &close, kind, token + FLIGHT_CLOSED);
-	flight_queue(ring, &nothing, kind, token + FLIGHT_ENDED);
+	parts[FLIGHT_READ].hard_linked = true;
+	parts[FLIGHT_CLOSED] =
+		(struct call){.opcode = OPCODE_CLOSE, .slot = file->slot, .hard_linked = true};
+	parts[FLIGHT_ENDED] = (struct call){.opcode = OPCODE_NOP};
 }
 
-bool flight_queue_guard(struct ring *ring, enum flight kind, uint64_t token)
+void flight_queue_file(const struct call *file, enum flight kind, uint64_t token)
 {
-	return ring_guard(ring, FLIGHT_SLOT_GUARD) &&
-	       ring_queue_guard(ring, token_of(kind, token));
+	struct call parts[FLIGHT_PARTS];
+
+	flight_file_parts(file, parts);
+	for (unsigned part = 0; part < FLIGHT_PARTS; part++)
+		flight_queue(&parts[part], kind, token + part);
+}
+
+void flight_queue_guard(enum flight kind, uint64_t token)
+{
+	way_of(kind)->queue_guard(token_of(kind, token));
+}
+
+bool flight_tells_of_guards(void)
+{
+	return way->tells_of_guards();
 }
 
 void flight_guards_wait(void (*wait)(void))
@@ -159,16 +185,16 @@ void flight_guards_wait(void (*wait)(void))
 	guards_wait = wait;
 }
 
-bool flight_puts_at_once(const struct ring *ring)
+bool flight_puts_at_once(void)
 {
-	return ring_puts_at_once(ring);
+	return way->puts_at_once();
 }
 
-bool flight_files_put(struct ring *ring)
+bool flight_files_put(void)
 {
-	if (guards_wait && !ring_puts_at_once(ring))
+	if (guards_wait && !way->puts_at_once())
 		guards_wait();
-	return ring_files_put(ring);
+	return way->files_put();
 }
 
 static void flight_landed(uint64_t token, int result)
@@ -179,7 +205,22 @@ static void flight_landed(uint64_t token, int result)
 		receivers[kind](token & ((UINT64_C(1) << KIND_SHIFT) - 1), result);
 }
 
-void flight_reap(struct ring *ring)
+void flight_reap(void)
 {
-	ring_reap(ring, flight_landed);
+	way->reap(flight_landed);
+}
+
+bool flight_has_done(enum flight kind)
+{
+	return flight_exists() && way_of(kind)->has_done();
+}
+
+void flight_await(enum flight kind, unsigned count, unsigned slice_ms)
+{
+	way_of(kind)->await(count, slice_ms);
+}
+
+bool flight_is_at(uintptr_t address)
+{
+	return way == &ring_lane && ring_lane_is_at(address);
 }

@@ -110,7 +110,8 @@ static bool root_make(void)
 	flight_receive(FLIGHT_COMMAND, command_done);
 	flight_guards_wait(chains_wait);
 	dirs_tell_doubts(behind_forget);
-	return flight_begin(command_cost_ns()) && ring_knows(OPCODE_LINKAT) && ring_knows(OPCODE_UNLINKAT);
+	return flight_begin(command_cost_ns()) && flight_knows(OPCODE_LINKAT) &&
+	       flight_knows(OPCODE_UNLINKAT);
 }
 
 /* Another library would not see what is acknowledged, nor tell what it makes of it. */
@@ -124,7 +125,7 @@ static void go_in(void)
 {
 	struct signals_held held;
 
-	if (behind_learned.in || behind_learned.given_up || threads_seen() || ring_ceded() ||
+	if (behind_learned.in || behind_learned.given_up || threads_seen() || flight_ceded() ||
 	    leave_begun() || !process_owns_memory())
 		return;
 	thread_enter(&held);
@@ -282,7 +283,7 @@ bool behind_before(const struct passage *passage)
 		behind_learned.samples = 1;
 		commands_arm();
 	}
-	if (threads_seen() || ring_ceded())
+	if (threads_seen() || flight_ceded())
 		return false;
 	if (!behind)
 		return outside_before(passage);

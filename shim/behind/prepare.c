@@ -54,8 +54,8 @@ static bool lookup_call(struct behind *behind, const struct command *command, ui
 	return true;
 }
 
-unsigned prepare_names(struct behind *behind, struct ring *ring, const struct command *first,
-		       unsigned count, uint64_t token)
+unsigned prepare_names(struct behind *behind, const struct command *first, unsigned count,
+		       uint64_t token)
 {
 	uint64_t now = clock_ns();
 	unsigned asked = 0;
@@ -66,8 +66,8 @@ unsigned prepare_names(struct behind *behind, struct ring *ring, const struct co
 		return 0;
 	for (unsigned i = 0; i < count; i++, first = first->next)
 		if (lookup_call(behind, first, now, &call) &&
-		    flight_queue(ring, &call, FLIGHT_COMMAND, token))
+		    flight_queue(&call, FLIGHT_COMMAND, token))
 			asked++;
-	taken = asked ? flight_hand_over(ring) : 0;
+	taken = asked ? flight_hand_over(FLIGHT_COMMAND) : 0;
 	return taken > 0 ? (unsigned)taken : 0;
 }

@@ -16,7 +16,6 @@
 #include "walk/governor.h"
 #include "walk/sweep.h"
 
-struct ring;
 
 /* What is asked of a directory. */
 #define DIR_MASK (STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO | STATX_MNT_ID)
@@ -561,8 +560,8 @@ unsigned prepare_most(const struct command *first);
  * Looks up the names that COUNT commands from FIRST on need, where they may not be known. How many
  * questions are under way; TOKEN comes for each.
  */
-unsigned prepare_names(struct behind *behind, struct ring *ring, const struct command *first,
-		       unsigned count, uint64_t token);
+unsigned prepare_names(struct behind *behind, const struct command *first, unsigned count,
+		       uint64_t token);
 
 /* ---- queue.c ---- */
 

@@ -271,7 +271,7 @@ static uint64_t dir_token(const struct behind *behind, const struct dir *dir, un
  */
 static void command_told(struct behind *behind, struct command *command, int result)
 {
-	if (result == -ECANCELED && ring_tells_of_guards(flight_ring()))
+	if (result == -ECANCELED && flight_tells_of_guards())
 		flight_refuse(result);
 	command_landed(behind, command, result);
 }
@@ -323,7 +323,7 @@ static void chain_fly(struct behind *behind, struct dir *dir, unsigned count)
 	stats_flight(behind->flying);
 }
 
-/* Without a ring, or with one that takes nothing any more. */
+/* Where nothing can be handed over, or nothing is taken any more. */
 static void chain_by_hand(struct behind *behind, struct dir *dir, unsigned count)
 {
 	while (count--)
@@ -336,14 +336,14 @@ static bool refused_for_good(int err)
 }
 
 /* Has the names of DIR's next chain looked up. True while that goes on. */
-static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *dir)
+static bool chain_prepare(struct behind *behind, struct dir *dir)
 {
 	const struct command *first = chain_first(dir);
-	unsigned room = ring_room(ring), most = first ? prepare_most(first) : 0;
+	unsigned room = flight_room(FLIGHT_COMMAND), most = first ? prepare_most(first) : 0;
 	/* Names can be looked up whatever a command still waits for. */
 	unsigned length = chain_length(first, room < most ? room : most, false);
 
-	dir->preparing = prepare_names(behind, ring, first, length,
+	dir->preparing = prepare_names(behind, first, length,
 				       dir_token(behind, dir, TOKEN_LOOKUP));
 	behind->flying += dir->preparing;
 	if (dir->preparing)
@@ -355,58 +355,44 @@ static bool chain_prepare(struct behind *behind, struct ring *ring, struct dir *
  * Are DIR's next names known, as far as that helps? No more than those go out then. It is seen to
  * when the chain before is nearly over, so that the next need not wait for it.
  */
-static bool chain_ready(struct behind *behind, struct ring *ring, struct dir *dir)
+static bool chain_ready(struct behind *behind, bool open, struct dir *dir)
 {
 	if (dir->preparing || dir->flying > PREPARE_AT)
 		return false;
-	if (!dir->prepared && ring && ring_knows(OPCODE_STATX) && chain_prepare(behind, ring, dir))
+	if (!dir->prepared && open && flight_knows(OPCODE_STATX) && chain_prepare(behind, dir))
 		return false;
 	return !dir->flying;
 }
 
-/*
- * The most commands of one chain. A kill may take a command back, and none behind it may be done
- * then: a guard comes between two, or they go one by one.
- */
-static unsigned chain_most(struct ring *ring)
-{
-	unsigned room = ring_room(ring), most = (room + 1) / 2;
-
-	return most > 1 && !ring_guard(ring, FLIGHT_SLOT_GUARD) ? 1 : most;
-}
-
-/* Hands COUNT commands of DIR to RING; how many it took, or a negative errno. */
-static int chain_fly_out(const struct behind *behind, struct ring *ring, const struct dir *dir,
-			 unsigned count)
+/* Hands over COUNT commands of DIR; how many were taken, or a negative errno. */
+static int chain_fly_out(const struct behind *behind, const struct dir *dir, unsigned count)
 {
 	const struct command *command = dir->head;
-	int taken;
 
 	for (unsigned i = 0; i < count; i++, command = command->next) {
 		struct call call;
 
 		command_call(command, &call);
 		call.hard_linked = i + 1 < count;
-		flight_queue(ring, &call, FLIGHT_COMMAND, (uint64_t)(command - behind->commands));
+		flight_queue(&call, FLIGHT_COMMAND, (uint64_t)(command - behind->commands));
 		if (call.hard_linked)
-			flight_queue_guard(ring, FLIGHT_COMMAND, dir_token(behind, dir, TOKEN_GUARD));
+			flight_queue_guard(FLIGHT_COMMAND, dir_token(behind, dir, TOKEN_GUARD));
 	}
-	taken = flight_hand_over(ring);
-	return taken > 0 ? (taken + 1) / 2 : taken;
+	return flight_hand_over(FLIGHT_COMMAND);
 }
 
-/* False when the ring takes no more at the moment. */
-static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *dir)
+/* False when no more is taken at the moment. */
+static bool chain_submit(struct behind *behind, bool open, struct dir *dir)
 {
 	unsigned most = dir->prepared ? dir->prepared : CHAIN_MOST;
-	unsigned room = ring ? chain_most(ring) : most;
+	unsigned room = open ? flight_chain_room(FLIGHT_COMMAND) : most;
 	unsigned length = chain_length(dir->head, room < most ? room : most, true);
 	int taken;
 
 	if (!length)
 		return room > 0;
 	dir->prepared = dir->prepared > length ? dir->prepared - length : 0;
-	taken = ring ? chain_fly_out(behind, ring, dir, length) : -EBADF;
+	taken = open ? chain_fly_out(behind, dir, length) : -EBADF;
 	if (refused_for_good(taken))
 		chain_by_hand(behind, dir, length);
 	else if (taken > 0)
@@ -414,10 +400,10 @@ static bool chain_submit(struct behind *behind, struct ring *ring, struct dir *d
 	return taken > 0;
 }
 
-static void dir_turn(struct behind *behind, struct ring *ring, struct dir *dir)
+static void dir_turn(struct behind *behind, bool open, struct dir *dir)
 {
-	if (dir->head && dir != behind->gathering && chain_ready(behind, ring, dir) &&
-	    !chain_submit(behind, ring, dir))
+	if (dir->head && dir != behind->gathering && chain_ready(behind, open, dir) &&
+	    !chain_submit(behind, open, dir))
 		behind->ready = true;
 	if (!dir->head && dir->wanted.count && !dir->wanted.posted && dir != behind->gathering)
 		wanted_begin(behind, dir);
@@ -470,11 +456,11 @@ static bool counts_agree(const struct behind *behind)
 
 void queue_turn(struct behind *behind)
 {
-	struct ring *ring = flight_ring();
+	bool open;
 
-	if (ring && behind->flying)
-		flight_reap(ring);
-	ring = flight_open();
+	if (behind->flying && flight_exists())
+		flight_reap();
+	open = flight_open();
 	INVARIANT(counts_agree(behind));
 	if (behind->setting)
 		wanted_reap(behind);
@@ -485,7 +471,7 @@ void queue_turn(struct behind *behind)
 	behind->ready = false;
 	for (int i = 0; i < BEHIND_DIRS; i++)
 		if (behind->dirs[i].used)
-			dir_turn(behind, ring, &behind->dirs[i]);
+			dir_turn(behind, open, &behind->dirs[i]);
 }
 
 void command_defer(struct behind *behind, struct command *command, struct dir *dir)
@@ -507,7 +493,7 @@ void command_defer(struct behind *behind, struct command *command, struct dir *d
 
 /* ---- waiting ---- */
 
-/* The ring takes nothing at the moment: whoever waits makes the calls. */
+/* Nothing is taken at the moment: whoever waits makes the calls. */
 static void queue_by_hand(struct behind *behind)
 {
 	for (int i = 0; i < BEHIND_DIRS; i++) {
@@ -546,15 +532,13 @@ static unsigned queue_rests(const struct behind *behind)
 /* Waits until COUNT completions are there or a while is over. */
 static void queue_step(struct behind *behind, unsigned count)
 {
-	struct ring *ring = flight_ring();
-
 	queue_gathered(behind);
 	queue_turn(behind);
 	if (!behind->flying && behind->pending > behind->wanting)
 		queue_by_hand(behind);
-	if (ring && behind->flying) {
-		ring_await_all(ring, count ? count : queue_rests(behind), WAIT_SLICE_MS);
-		flight_reap(ring);
+	if (behind->flying && flight_exists()) {
+		flight_await(FLIGHT_COMMAND, count ? count : queue_rests(behind), WAIT_SLICE_MS);
+		flight_reap();
 	} else if (behind->setting) {
 		crew_await(NULL);
 	}

@@ -39,7 +39,7 @@ static void grace_came(uint64_t token, int result)
  */
 static void grace_await(struct together *together)
 {
-	struct ring *ring = flight_begin(together->pay->cost_ns) ? flight_open() : NULL;
+	bool open = flight_begin(together->pay->cost_ns) && flight_open();
 	const struct call file = {
 		.fd = AT_FDCWD,
 		.path = "/proc/locks",
@@ -50,12 +50,12 @@ static void grace_await(struct together *together)
 		.by_worker = true,
 	};
 
-	if (!ring || !flight_has_slots() || ring_room(ring) < FLIGHT_PARTS)
+	if (!open || !flight_has_slots() || flight_room(FLIGHT_GRACE) < FLIGHT_PARTS)
 		return;
 	waiting = together;
 	flight_receive(FLIGHT_GRACE, grace_came);
-	flight_queue_file(ring, &file, FLIGHT_GRACE, 0);
-	together->grace_awaited = flight_hand_over(ring) > FLIGHT_READ;
+	flight_queue_file(&file, FLIGHT_GRACE, 0);
+	together->grace_awaited = flight_hand_over(FLIGHT_GRACE) > FLIGHT_READ;
 }
 
 static bool lasts(const struct together *together)
@@ -81,8 +81,8 @@ bool grace_is_here(struct together *together, unsigned coming)
 		return false;
 	if (grace_pays(together, WORTH))
 		return true;
-	if (together->grace_awaited && flight_ring())
-		flight_reap(flight_ring());
+	if (together->grace_awaited && flight_exists())
+		flight_reap();
 	if (lasts(together))
 		return true;
 	if (!together->grace_awaited)
@@ -92,9 +92,7 @@ bool grace_is_here(struct together *together, unsigned coming)
 
 bool grace_goes_on(const struct together *together)
 {
-	const struct ring *ring = flight_ring();
-
-	return together->grace_awaited && !(ring && ring_has_done(ring));
+	return together->grace_awaited && !flight_has_done(FLIGHT_GRACE);
 }
 
 void grace_note(struct together *together)

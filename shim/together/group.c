@@ -15,7 +15,6 @@
 #include <fcntl.h>
 
 #include "backend/flight.h"
-#include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/sys.h"
 #include "call/plain.h"
@@ -100,18 +99,18 @@ static void group_landed(uint64_t token, int result)
 }
 
 /* Hands over what is queued: of the oldest entries, so many as the kernel takes. */
-static void group_flush(struct together *together, struct ring *ring)
+static void group_flush(struct together *together)
 {
-	int taken = together->queued ? flight_hand_over(ring) : 0;
+	int taken = together->queued ? flight_hand_over(FLIGHT_DURABLE) : 0;
 
 	together->flying += taken > 0 ? (unsigned)taken : 0;
 	together->queued = 0;
 }
 
-static bool step_queue(struct together *together, struct ring *ring, unsigned place,
-		       enum step step, const struct call *call)
+static bool step_queue(struct together *together, unsigned place, enum step step,
+		       const struct call *call)
 {
-	if (!flight_queue(ring, call, FLIGHT_DURABLE, (uint64_t)place * STEPS + step))
+	if (!flight_queue(call, FLIGHT_DURABLE, (uint64_t)place * STEPS + step))
 		return false;
 	together->queued++;
 	return true;
@@ -163,7 +162,7 @@ static void candidate_begin(struct together *together, struct candidate *candida
 				     SYNC_FILE_RANGE_WRITE));
 }
 
-static bool sync_queue(struct together *together, struct ring *ring, unsigned place, int fd)
+static bool sync_queue(struct together *together, unsigned place, int fd)
 {
 	const struct call rest = {.opcode = OPCODE_NONE};
 	const struct call sync = {
@@ -173,18 +172,18 @@ static bool sync_queue(struct together *together, struct ring *ring, unsigned pl
 		.hard_linked = true,
 	};
 
-	if (ring_room(ring) < STEPS)
-		group_flush(together, ring);
-	return step_queue(together, ring, place, STEP_SYNC, &sync) &&
-	       step_queue(together, ring, place, STEP_REST, &rest);
+	if (flight_room(FLIGHT_DURABLE) < STEPS)
+		group_flush(together);
+	return step_queue(together, place, STEP_SYNC, &sync) &&
+	       step_queue(together, place, STEP_REST, &rest);
 }
 
-static void group_await(struct together *together, struct ring *ring)
+static void group_await(struct together *together)
 {
-	flight_reap(ring);
+	flight_reap();
 	while (together->flying) {
-		ring_await_all(ring, together->flying, AWAIT_SLICE_MS);
-		flight_reap(ring);
+		flight_await(FLIGHT_DURABLE, together->flying, AWAIT_SLICE_MS);
+		flight_reap();
 	}
 }
 
@@ -192,19 +191,19 @@ static void group_await(struct together *together, struct ring *ring)
  * Writing is begun for all of them first: what the first of the fsyncs commits then holds as
  * much as possible of what the others wait for.
  */
-static void group_start(struct together *together, struct ring *ring, int own, unsigned count)
+static void group_start(struct together *together, int own, unsigned count)
 {
 	sys(SYS_sync_file_range, own, 0, 0, SYNC_FILE_RANGE_WRITE);
 	for (unsigned i = 0; i < count; i++)
 		candidate_begin(together, &together->candidates[i]);
 	together->own_result = -ECANCELED;
 	if (config.mode != MODE_STRICT)
-		sync_queue(together, ring, OWN_PLACE, own);
+		sync_queue(together, OWN_PLACE, own);
 	for (unsigned place = 0; place < GROUP_MOST; place++)
 		if (together->stored[place].state == STORED_FLYING &&
-		    sync_queue(together, ring, place, together->stored[place].by))
+		    sync_queue(together, place, together->stored[place].by))
 			stats_ring(RING_STAT_GROUPED);
-	group_flush(together, ring);
+	group_flush(together);
 }
 
 /* All is over; entries that never flew leave no completion, failures are told by name. */
@@ -258,17 +257,16 @@ static void own_finish(const struct together *together, const struct passage *pa
  */
 void group_run(struct together *together, const struct passage *passage, unsigned count)
 {
-	struct ring *ring = flight_ring();
 	int saved = errno;
 
 	flying = together;
 	flight_receive(FLIGHT_DURABLE, group_landed);
 	together->data_only = passage->op == OP_FDATASYNC;
 	together->used = 0;
-	group_start(together, ring, (int)passage->regs->arg[0], count);
+	group_start(together, (int)passage->regs->arg[0], count);
 	stats_ring(RING_STAT_GROUPS);
 	stats_flight(together->flying / STEPS);
-	group_await(together, ring);
+	group_await(together);
 	sys(SYS_getpid); /* the way out of the kernel */
 	group_end(together);
 	errno = saved;

@@ -34,7 +34,7 @@ static bool map_take(const char *line)
 	const char *path = proc_field_next(inode);
 
 	if (begins(path, "anon_inode:[io_uring]"))
-		return ring_is_at(flight_ring(), proc_number(line, 16));
+		return flight_is_at(proc_number(line, 16));
 	if (begins(path, "/[aio]"))
 		return false;
 	if (modes[0] && modes[3] != 's')

@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "backend/flight.h"
-#include "backend/ring/ring.h"
 #include "base/clock.h"
 #include "base/filter.h"
 #include "base/fsinfo.h"
@@ -216,7 +215,7 @@ static bool group_before(const struct passage *passage)
 	if (!count)
 		return false;
 	given_up = kin_interposed(KIN_SYNC) || kin_interposed(KIN_OPEN) ||
-		   !flight_begin(pay.cost_ns) || !ring_knows(OPCODE_FSYNC);
+		   !flight_begin(pay.cost_ns) || !flight_knows(OPCODE_FSYNC);
 	runs = !given_up && flight_open();
 	if (runs)
 		group_run(root, passage, count);
@@ -347,7 +346,7 @@ extern char __libc_single_threaded __attribute__((weak));
 
 static bool alone(void)
 {
-	return !threads_seen() && !ring_ceded() &&
+	return !threads_seen() && !flight_ceded() &&
 	       (!&__libc_single_threaded || __libc_single_threaded);
 }
 

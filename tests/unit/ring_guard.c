@@ -35,7 +35,7 @@ static void note_result(uint64_t token, int result)
 static void await(struct ring *ring, unsigned count)
 {
 	while (done < count) {
-		ring_await(ring, 100);
+		ring_await(ring, 1, 100);
 		ring_reap(ring, note_result);
 	}
 }

@@ -75,9 +75,12 @@ static void read_and_close(struct ring *ring, unsigned slot)
 				  .length = sizeof(bytes),
 				  .slot = slot + 1,
 				  .by_worker = true};
+	struct call parts[FLIGHT_PARTS];
 
 	ended = 0;
-	flight_queue_file(ring, &file, FLIGHT_CONTENTS, 0);
+	flight_file_parts(&file, parts);
+	for (unsigned part = 0; part < FLIGHT_PARTS; part++)
+		ring_queue(ring, &parts[part], part);
 	NEED(ring_flush(ring) == FLIGHT_PARTS);
 	while (!ended)
 		ring_reap(ring, note_ended);

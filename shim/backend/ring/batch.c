@@ -95,12 +95,7 @@ bool ring_has_done(const struct ring *ring)
 	return *cq->khead != io_uring_smp_load_acquire(cq->ktail);
 }
 
-void ring_await(struct ring *ring, unsigned slice_ms)
-{
-	ring_await_all(ring, 1, slice_ms);
-}
-
-void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms)
+void ring_await(struct ring *ring, unsigned count, unsigned slice_ms)
 {
 	const struct __kernel_timespec slice = {.tv_sec = slice_ms / 1000,
 						.tv_nsec = slice_ms % 1000 * 1000000LL};

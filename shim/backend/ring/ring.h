@@ -109,9 +109,8 @@ bool ring_has_done(const struct ring *ring);
 /* So many times in a row the kernel may be too busy before the ring is given up. */
 #define RING_VAIN_MOST 8
 
-/* Waits until another completion is there, or COUNT are, at most SLICE_MS. */
-void ring_await(struct ring *ring, unsigned slice_ms);
-void ring_await_all(struct ring *ring, unsigned count, unsigned slice_ms);
+/* Waits until COUNT completions are there, at most SLICE_MS. */
+void ring_await(struct ring *ring, unsigned count, unsigned slice_ms);
 
 /* True if memory at ADDRESS is the ring's, as the kernel gave it (before Linux 6.5). */
 bool ring_is_at(const struct ring *ring, uintptr_t address);
