@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "base/probe.h"
 #include "base/threads.h"
 
 enum sys_permit sys_permit __attribute__((visibility("hidden"))) = SYS_UNKNOWN;
@@ -16,9 +18,16 @@ enum look {
 	LOOK_LATER,    /* no descriptor, no memory just now */
 };
 
-static bool may_ask;
+static enum filter_treatment treatment;
+static bool spared; /* a question is not worth it any more */
 static bool asked;
 static unsigned filters_asked; /* how many there were then */
+static struct permits permits; /* in force with SYS_SOME */
+
+/* What proc_pid_status(5) says of a process, with 0 for what it does not say. */
+struct status {
+	unsigned parent, mode, filters;
+};
 
 /* A line of proc_pid_status(5), known by how it begins, and the number in it. */
 struct line {
@@ -44,40 +53,49 @@ static void line_take(struct line *line, char c)
 /*
  * openat with these flags, read and close have loaded this library a moment ago, so no filter that let
  * it load kills for them. prctl(PR_GET_SECCOMP) would be cheaper, but may be the call that kills.
- * *FILTERS: how many the kernel counts (5.9), or 0.
  */
-static enum look status_look(long fd, unsigned *filters)
+static bool status_read(long fd, struct status *status)
 {
-	struct line mode = {.begins = "\nSeccomp:\t"};
-	struct line count = {.begins = "\nSeccomp_filters:\t"};
+	struct line lines[] = {
+		{.begins = "\nPPid:\t"},
+		{.begins = "\nSeccomp:\t"},
+		{.begins = "\nSeccomp_filters:\t"}, /* Linux 5.9 */
+	};
+	enum { LINES = sizeof(lines) / sizeof(*lines) };
 	char text[512];
 	long length = 0;
 
-	while (!count.over && (length = sys_program(SYS_read, fd, text, sizeof(text))) > 0)
-		for (long i = 0; i < length; i++) {
-			line_take(&mode, text[i]);
-			line_take(&count, text[i]);
-		}
-	*filters = count.number;
-	if (!count.over && length < 0)
-		return LOOK_FILTERED;
-	return mode.number ? LOOK_FILTERED : LOOK_FREE; /* no such line: a kernel without seccomp */
+	while (!lines[LINES - 1].over && (length = sys_program(SYS_read, fd, text, sizeof(text))) > 0)
+		for (long i = 0; i < length; i++)
+			for (int line = 0; line < LINES; line++)
+				line_take(&lines[line], text[i]);
+	*status = (struct status){lines[0].number, lines[1].number, lines[2].number};
+	return lines[LINES - 1].over || length >= 0;
 }
 
-static enum look look(unsigned *filters)
+/* 0, or the negative errno of the open; -EIO where it cannot be read. */
+static long status_of(const char *path, struct status *status)
 {
-	long fd = sys_program(SYS_openat, AT_FDCWD, "/proc/thread-self/status",
-			      O_RDONLY | O_CLOEXEC);
-	enum look found;
+	long fd = sys_program(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	bool known;
 
-	*filters = 0;
-	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
-		return LOOK_LATER;
+	*status = (struct status){0};
 	if (fd < 0)
-		return LOOK_FILTERED;
-	found = status_look(fd, filters);
+		return fd;
+	known = status_read(fd, status);
 	sys_program(SYS_close, fd);
-	return found;
+	return known ? 0 : -EIO;
+}
+
+static enum look look(struct status *status)
+{
+	long err = status_of("/proc/thread-self/status", status);
+
+	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		return LOOK_LATER;
+	if (err < 0)
+		return LOOK_FILTERED;
+	return status->mode ? LOOK_FILTERED : LOOK_FREE; /* no such line: a kernel without seccomp */
 }
 
 bool filter_forbids(void)
@@ -95,9 +113,26 @@ void filter_came_not(enum sys_permit before)
 	__atomic_store_n(&sys_permit, before, __ATOMIC_SEQ_CST);
 }
 
-void filter_may_be_asked(bool may)
+void filter_treat(enum filter_treatment wanted)
 {
-	may_ask = may;
+	treatment = wanted;
+}
+
+void filter_spare(void)
+{
+	spared = true;
+}
+
+bool filter_acts(void)
+{
+	enum sys_permit permit = __atomic_load_n(&sys_permit, __ATOMIC_RELAXED);
+
+	return permit == SYS_ALLOWED || permit == SYS_SOME;
+}
+
+bool filter_lets_some(void)
+{
+	return __atomic_load_n(&sys_permit, __ATOMIC_RELAXED) == SYS_SOME;
 }
 
 bool filter_was_asked(void)
@@ -108,36 +143,104 @@ bool filter_was_asked(void)
 /* One more than were asked may kill: somebody has installed it by a call that was not seen. */
 bool filter_in_force(void)
 {
-	unsigned filters;
+	struct status status;
 
 	if (filter_forbids())
 		return true;
-	return look(&filters) != LOOK_FREE && !(asked && filters == filters_asked);
+	return look(&status) != LOOK_FREE && !(asked && status.filters == filters_asked);
+}
+
+/* Puts "/proc/PROCESS/status" into PATH. Lower rooms than this one spell no numbers. */
+static void status_path(char path[32], unsigned process)
+{
+	static const char begins[] = "/proc/", ends[] = "/status";
+	char digits[12], *digit = digits + sizeof(digits);
+	size_t length;
+
+	*--digit = '\0';
+	do
+		*--digit = (char)('0' + process % 10);
+	while (process /= 10);
+	length = strlen(digit);
+	memcpy(path, begins, sizeof(begins) - 1);
+	memcpy(path + sizeof(begins) - 1, digit, length);
+	memcpy(path + sizeof(begins) - 1 + length, ends, sizeof(ends));
+}
+
+static bool lives_under(unsigned process, unsigned filters)
+{
+	struct status status;
+	char path[32];
+
+	status_path(path, process);
+	return !status_of(path, &status) && status.filters == filters;
+}
+
+/*
+ * Is clone let through, as far as can be told without trying? Where the first process of all lives
+ * under as many filters as this one, they are a container's, for whatever runs there; and whoever
+ * made this process did so under them. A filter that somebody has made for one program is none of
+ * these. A parent that is not to be seen (0) has sent this process in from outside. Kernels before
+ * 5.9 do not count.
+ */
+static bool clone_is_likely(const struct status *own)
+{
+	return own->filters && lives_under(1, own->filters) &&
+	       (!own->parent || lives_under(own->parent, own->filters));
+}
+
+/* What is permitted under the filter that OWN tells of, found at the first call of ours. */
+static enum sys_permit permit_under(const struct status *own)
+{
+	enum sys_permit permit = SYS_FORBIDDEN;
+
+	switch (treatment) {
+	case FILTER_AUTO:
+		if (!spared && clone_is_likely(own) && probe_filter(&permits))
+			permit = SYS_SOME;
+		break;
+	case FILTER_ASK:
+		permit = SYS_ALLOWED;
+		break;
+	case FILTER_AVOID:
+		break;
+	}
+	asked = permit != SYS_FORBIDDEN;
+	filters_asked = own->filters;
+	return permit;
 }
 
 /*
  * The first call of ours, of all. Where there are threads a descriptor of ours would be seen, for as
  * long as the look takes, by those who open files; there it is too late for a first call.
  */
-static bool first_call_allowed(void)
+static enum sys_permit first_call(void)
 {
-	unsigned filters;
-	enum look found = threads_seen() ? LOOK_LATER : look(&filters);
+	struct status status;
+	enum look found = threads_seen() ? LOOK_LATER : look(&status);
+	enum sys_permit permit = SYS_UNKNOWN;
 
-	if (found == LOOK_FILTERED && may_ask) {
-		asked = true;
-		filters_asked = filters;
-		found = LOOK_FREE;
+	switch (found) {
+	case LOOK_FREE:
+		permit = SYS_ALLOWED;
+		break;
+	case LOOK_FILTERED:
+		permit = permit_under(&status);
+		break;
+	case LOOK_LATER:
+		return SYS_UNKNOWN;
 	}
-	if (found != LOOK_LATER)
-		__atomic_store_n(&sys_permit, found == LOOK_FREE ? SYS_ALLOWED : SYS_FORBIDDEN,
-				 __ATOMIC_SEQ_CST);
-	return found == LOOK_FREE;
+	__atomic_store_n(&sys_permit, permit, __ATOMIC_SEQ_CST);
+	return permit;
 }
 
 long sys_asked(long nr, long a, long b, long c, long d, long e, long f)
 {
-	if (filter_forbids() || !first_call_allowed())
-		return -EPERM;
-	return sys_call6(nr, a, b, c, d, e, f);
+	enum sys_permit permit = __atomic_load_n(&sys_permit, __ATOMIC_SEQ_CST);
+
+	if (permit == SYS_UNKNOWN)
+		permit = first_call();
+	if (permit == SYS_ALLOWED || (permit == SYS_SOME && permits_has(&permits, nr)))
+		return sys_call6(nr, a, b, c, d, e, f);
+	return -EPERM;
 }

@@ -6,8 +6,8 @@
  * cancellation points, and they may be made before libc is bound and inside a signal handler.
  * Every function returns the kernel's value: a result, or -errno.
  *
- * Under a seccomp filter any of them may be the one that kills, so none is made there (filter.h):
- * sys returns -EPERM as if the kernel had said so.
+ * Under a seccomp filter any of them may be the one that kills, so none is made there that was not found
+ * to be let through (filter.h): sys returns -EPERM as if the kernel had said so.
  */
 #ifndef USHIM_SYS_H
 #define USHIM_SYS_H
@@ -41,6 +41,7 @@ enum sys_permit {
 	SYS_UNKNOWN,   /* nobody has asked for a call yet */
 	SYS_ALLOWED,
 	SYS_FORBIDDEN,
+	SYS_SOME,      /* those that a filter was found to let through */
 };
 
 extern enum sys_permit sys_permit __attribute__((visibility("hidden")));

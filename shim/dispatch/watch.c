@@ -129,6 +129,7 @@ static void identity_changes(void)
  */
 static void clone_begins(unsigned long flags)
 {
+	filter_spare();
 	process_owns_memory();
 	fd_owner_forget();
 	if (!(flags & CLONE_VM) || flags & CLONE_VFORK)
@@ -187,7 +188,7 @@ static long seccomp_installed(enum sym sym, const struct regs *regs)
 	enum sys_permit before;
 	long value;
 
-	if (__atomic_load_n(&sys_permit, __ATOMIC_RELAXED) == SYS_ALLOWED)
+	if (filter_acts())
 		filter_prepare();
 	before = filter_comes();
 	armed_refresh();

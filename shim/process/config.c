@@ -110,16 +110,18 @@ static enum mode mode_variable(void)
 	return MODE_AUTO;
 }
 
-static bool filter_variable(void)
+static enum filter_treatment filter_variable(void)
 {
+	static const char *const names[] = {
+		[FILTER_AUTO] = "auto", [FILTER_ASK] = "ask", [FILTER_AVOID] = "avoid"};
 	const char *value = variable("USHIM_SECCOMP");
 
-	if (!value || !strcmp(value, "avoid"))
-		return false;
-	if (!strcmp(value, "ask"))
-		return true;
-	warn_malformed("USHIM_SECCOMP", value, "not avoid or ask");
-	return false;
+	for (enum filter_treatment way = FILTER_AUTO; value && way <= FILTER_AVOID; way++)
+		if (!strcmp(value, names[way]))
+			return way;
+	if (value)
+		warn_malformed("USHIM_SECCOMP", value, "not auto, ask or avoid");
+	return FILTER_AUTO;
 }
 
 /*
@@ -201,8 +203,8 @@ void config_read(void)
 {
 	if (!switch_variable("USHIM", true))
 		return;
-	config.ask_filter = filter_variable();
-	filter_may_be_asked(config.ask_filter); /* before the first system call */
+	config.filter = filter_variable();
+	filter_treat(config.filter); /* before the first system call */
 	config.mode = mode_variable();
 	config.depth = number_variable("USHIM_DEPTH", 1, DEPTH_MAX, DEPTH_DEFAULT,
 				       "not a number from 1 to 4096");

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/filter.h"
+
 enum mode {
 	MODE_OFF,    /* USHIM=0 or off: nothing but forwarding */
 	MODE_AUTO,   /* the default */
@@ -24,7 +26,7 @@ struct config {
 	unsigned stale_ms;     /* USHIM_STALE_MS: oldest answer that is served, milliseconds */
 	unsigned ring_entries; /* USHIM_RING: submission queue entries */
 	unsigned sqpoll_ms;    /* USHIM_SQPOLL: idle time of a kernel poller; 0: no poller */
-	bool ask_filter;       /* USHIM_SECCOMP=ask: a filter that is there at start never kills */
+	enum filter_treatment filter; /* of one that is there at start: USHIM_SECCOMP */
 	bool force;            /* USHIM_FORCE=1: without the governor */
 	const char *stats;     /* USHIM_STATS: absolute path, or null; owned by config */
 	const char *trace;     /* USHIM_TRACE: the same */

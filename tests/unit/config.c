@@ -163,11 +163,13 @@ static void force(void)
 static void seccomp(void)
 {
 	is_silent("USHIM_SECCOMP", "ask");
-	CHECK_EQ(config.ask_filter, true);
+	CHECK_EQ(config.filter, FILTER_ASK);
 	is_silent("USHIM_SECCOMP", "avoid");
-	CHECK_EQ(config.ask_filter, false);
+	CHECK_EQ(config.filter, FILTER_AVOID);
+	is_silent("USHIM_SECCOMP", "auto");
+	CHECK_EQ(config.filter, FILTER_AUTO);
 	warns("USHIM_SECCOMP", "1");
-	CHECK_EQ(config.ask_filter, false);
+	CHECK_EQ(config.filter, FILTER_AUTO);
 }
 
 static void without(void)
@@ -245,7 +247,7 @@ int main(int argc, char **argv)
 	test("USHIM_MODE: auto, strict, ring; one warning for others", modes);
 	test("USHIM_DEPTH, _STALE_MS, _RING, _SQPOLL: limits, one warning beyond", numbers);
 	test("USHIM_FORCE: 0 or 1", force);
-	test("USHIM_SECCOMP: avoid or ask", seccomp);
+	test("USHIM_SECCOMP: auto, ask or avoid", seccomp);
 	test("USHIM_WITHOUT: names of opcodes", without);
 	test("USHIM_STATS: an absolute path stays", stats_absolute);
 	test("USHIM_STATS: a relative path is taken from where the program starts", stats_relative);

@@ -21,8 +21,7 @@ bool clone_allowed(void)
 #ifdef __SANITIZE_THREAD__
 	return false; /* its run-time keeps books of each thread in storage that these have not */
 #else
-	/* A filter that was asked was not asked about clone. */
-	return !filter_forbids() && !filter_was_asked();
+	return !filter_forbids();
 #endif
 }
 

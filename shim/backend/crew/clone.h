@@ -14,7 +14,7 @@
 /* What such a thread runs is not for sanitizers, which keep books of each thread. */
 #define CLONE_UNWATCHED __attribute__((no_sanitize("address", "thread", "undefined")))
 
-/* False where none may be made: under a filter, which was not asked about clone. */
+/* False where none may be made: under a filter that was not asked, or refuses clone. */
 bool clone_allowed(void);
 
 /*

@@ -33,7 +33,7 @@ static int ring_make(struct ring **made, unsigned entries, unsigned sqpoll_ms)
 	struct ring *ring;
 	int err;
 
-	if (filter_in_force())
+	if (filter_lets_some() || filter_in_force())
 		return -EPERM;
 	if (process_emulated())
 		return -EOPNOTSUPP;

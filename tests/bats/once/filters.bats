@@ -152,3 +152,106 @@ END
     done
 }
 
+# contained OPTION... -- COMMAND...: in a container of its own, whose first process is a shell, under a filter like
+# that of containers.
+contained() {
+    local options=()
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    # shellcheck disable=SC2016
+    env -u USHIM_SECCOMP unshare --pid --fork --mount-proc "$PROG/docker-like" "${options[@]}" \
+        sh -c '"$@"; exit $?' sh "$@"
+}
+
+# contained_as_plain OPTION... -- COMMAND...: ends as plain, silently, with a record and without.
+contained_as_plain() {
+    local options=() kept status=0 got
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    rm -rf made
+    contained "${options[@]}" -- "$@" >"$BATS_TEST_TMPDIR/plain" 2>&1 || status=$?
+    for kept in "" "$BATS_TEST_TMPDIR/record"; do
+        rm -rf made
+        got=0
+        contained "${options[@]}" -- env LD_PRELOAD="$LIB" USHIM_STATS="$kept" "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+            got=$?
+        [ $got -eq $status ] || fail "${options[*]}: $*: status $got, not $status${kept:+, with a record}"
+        same "$BATS_TEST_TMPDIR/plain" "$BATS_TEST_TMPDIR/out"
+    done
+}
+
+number() {
+    printf '#include <sys/syscall.h>\nSYS_%s\n' "$1" | gcc -E - | tail -n 1
+}
+
+requires_container() {
+    requires_slow
+    requires unshare
+    requires gcc
+    unshare --pid --fork --mount-proc true || skip "requires PID namespaces"
+}
+
+@test "C10: in a container a child tries what the filter lets through, and nothing is killed for it" {
+    requires_container
+    local killed
+    for killed in "" name_to_handle_at kcmp statx futex linkat openat2 madvise sched_yield; do
+        enter_slow --delay=1ms
+        rm -rf from made
+        files
+        contained_as_plain ${killed:+-k "$(number $killed)"} -- du -a from
+        contained_as_plain ${killed:+-k "$(number $killed)"} -- cp -al from made
+        contained_as_plain ${killed:+-r "$(number $killed)"} -- cp -al from made
+        cd ..
+        unmounted mnt
+    done
+}
+
+@test "C10: a record is written where the filter lets through what is needed" {
+    requires_container
+    enter_slow --delay=1ms
+    files
+    contained_as_plain -- du -a from
+    grep -q '"rings":0.*"ring_error":-1' "$BATS_TEST_TMPDIR/record"
+    rm "$BATS_TEST_TMPDIR/record"
+    contained_as_plain -r "$(number linkat)" -- du -a from
+    [ ! -e "$BATS_TEST_TMPDIR/record" ]
+    # The first process of a container, where nobody was made yet.
+    du -a from >../plain
+    LD_PRELOAD=$LIB USHIM_STATS=$BATS_TEST_TMPDIR/record unshare --pid --fork --mount-proc \
+        "$PROG/docker-like" -r "$(number clone)" du -a from >../out 2>&1
+    same ../plain ../out
+    [ ! -e "$BATS_TEST_TMPDIR/record" ] || ! grep -q '"program":"du"' "$BATS_TEST_TMPDIR/record"
+}
+
+@test "C10: elsewhere nobody tries" {
+    requires strace
+    requires_slow
+    unset USHIM_SECCOMP
+    enter_slow --delay=1ms
+    files
+    strace -f -o ../calls "$PROG/docker-like" bash -c 'LD_PRELOAD=$0 du -a from; exit $?' "$LIB"
+    run ! grep -q CLONE_UNTRACED ../calls
+}
+
+# calls HOW: those of a program on fast storage in a container.
+calls() {
+    USHIM_SECCOMP=$1 strace -f -qq -o "calls-$1" unshare --pid --fork --mount-proc "$PROG/docker-like" \
+        bash -c 'LD_PRELOAD=$0 ls -l from; exit $?' "$LIB" >/dev/null
+    sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "calls-$1" | sort | uniq -c >"counts-$1"
+}
+
+@test "C9: a program on fast storage makes no call more for being in a container" {
+    requires strace
+    requires_container
+    files
+    calls avoid
+    calls auto
+    run ! grep CLONE_UNTRACED calls-auto
+    same counts-avoid counts-auto
+}
