@@ -5,7 +5,7 @@
 #
 # refused.sh LIB SLOWFS: cp -al, du and rm -rf on a slow FUSE (SLOWFS: the project's
 # build/slowfs), where io_uring is refused the ways refuse.c
-# knows: the gain has to be 1.0 and nothing may change. Needs root, fuse3, gcc, libseccomp-dev.
+# knows, and in a container: without threads of ours the gain has to be 1.0, and nothing may change. Needs root, fuse3, gcc, libseccomp-dev.
 set -u
 here=$(dirname "$(readlink -f "$0")")
 . "$here/cases.sh"
@@ -17,14 +17,20 @@ cc -O2 -o "$top/refuse" "$here/refuse.c" -lseccomp || exit 2
 make_tree
 mount_fs() { "$slowfs" --delay="${US:-1000}us" "$back" "$mnt"; }
 umount_fs() { umount "$mnt"; }
-for how in ${HOW:-none allow EPERM ENOSYS enter}; do
+# contained: as EPERM, below the first process of a container (a shell) instead of at once.
+printf '#!/bin/sh\nexec unshare --pid --fork --mount-proc %s/refuse EPERM sh -c '"'"'"$@"; exit $?'"'"' sh "$@"\n' \
+	"$top" >"$top/contained"
+chmod +x "$top/contained"
+for how in ${HOW:-none allow EPERM ENOSYS enter contained}; do
+	launch="$top/refuse $how"
+	[ "$how" != contained ] || launch=$top/contained
 	echo "# refused: $how ($(uname -r), $((${US:-1000})) us a request)"
 	for c in ${CASES:-cpal du rmrf}; do
 		case $c in # cases.sh's rows, under the launcher
-		cpal) row cpal "$top/refuse $how cp -al src dst" 'rm -rf "$back/dst"' 'TIMES=1 sum "$back/dst"' ;;
-		du) row du "$top/refuse $how du -s src" ;;
-		rmrf) row rmrf "$top/refuse $how rm -rf dst" 'rm -rf "$back/dst"; cp -al "$back/src" "$back/dst"' 'ls -a "$back"' ;;
-		lsl) row lsl "$top/refuse $how ls -lR src" ;;
+		cpal) row cpal "$launch cp -al src dst" 'rm -rf "$back/dst"' 'TIMES=1 sum "$back/dst"' ;;
+		du) row du "$launch du -s src" ;;
+		rmrf) row rmrf "$launch rm -rf dst" 'rm -rf "$back/dst"; cp -al "$back/src" "$back/dst"' 'ls -a "$back"' ;;
+		lsl) row lsl "$launch ls -lR src" ;;
 		esac
 	done
 done
