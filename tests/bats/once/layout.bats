@@ -64,6 +64,22 @@ an_object() {
     done
 }
 
+@test "layout: threads of our own that use libc or a thread's storage are found" {
+    requires nm
+    tests/lint/threads.sh "$BUILD"
+    local way='__attribute__((section(".text.crew"), noinline))'
+    for place in a b c d; do
+        an_object "backend/crew/$place" "$way int own_$place(void) { return 0; }"
+    done
+    an_object over/puts 'int puts(const char *text) { return !text; }'
+    tests/lint/threads.sh "$BATS_TEST_TMPDIR/build"
+    an_object backend/crew/a 'int puts(const char *);' "$way int own_a(void) { return puts(\"\"); }"
+    an_object backend/crew/b 'extern __thread int here;' "$way int own_b(void) { return here; }"
+    run ! tests/lint/threads.sh "$BATS_TEST_TMPDIR/build"
+    [[ $output == *"refers to puts"* ]] || fail "$output"
+    [[ $output == *"a thread's storage"* || $output == *__tls_get_addr* ]] || fail "$output"
+}
+
 # compiles FILE: of the copy of the sources in $BATS_TEST_TMPDIR
 compiles() {
     (cd "$BATS_TEST_TMPDIR" && cc -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Ishim -Werror \
