@@ -47,7 +47,7 @@ static void file_opened(struct ahead *ahead, const struct call *call, int fd, ui
 		ahead->epoch++;
 		return;
 	}
-	if (!place_find_opened(ahead, call, place))
+	if (scouting_is_proc(ahead, &identity) || !place_find_opened(ahead, call, place))
 		return;
 	if (!place->sweep && ahead->contents.in)
 		questions_unlisted(ahead, place, ns);

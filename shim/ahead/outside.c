@@ -102,9 +102,12 @@ static void operands_take(struct ahead *ahead)
 static bool root_make(void)
 {
 	struct ahead *root = ahead_root_memory();
+	struct identity proc;
 
 	if (!root)
 		return false;
+	if (path_identify(AT_FDCWD, "/proc", 0, &proc))
+		root->scouting.proc_device = proc.device;
 	for (int i = 0; i < AHEAD_HABITS; i++)
 		root->habits[i] = (struct habit){.window = WINDOW_FIRST, .types = UINT32_MAX};
 	root->habit = root->habits;
@@ -178,6 +181,7 @@ static void outside_go_out(void)
 		answers_drop(ahead, NULL);
 		scouting_end(ahead);
 	}
+	flight_rest(); /* nobody looks for /proc any more */
 	sample_stats(0);
 	sample_opens(0);
 	read_await(-1, false, false, 0);

@@ -463,6 +463,9 @@ void scouting_changed(struct ahead *ahead, const struct identity *identity);
  */
 bool scouting_shown(struct ahead *ahead, const struct identity *identity);
 
+/* It is in /proc, where nothing is asked ahead: what asks would show. */
+bool scouting_is_proc(const struct ahead *ahead, const struct identity *identity);
+
 /* No scout is left, and nothing that they opened. */
 void scouting_end(struct ahead *ahead);
 

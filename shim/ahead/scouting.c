@@ -119,12 +119,18 @@ void scouting_end(struct ahead *ahead)
 	ahead->scouting.served.fd = -1;
 }
 
+bool scouting_is_proc(const struct ahead *ahead, const struct identity *identity)
+{
+	return identity->device == ahead->scouting.proc_device;
+}
+
 /* Before the program has read a name or a byte there; a question counts them in what it answers. */
 bool scouting_shown(struct ahead *ahead, const struct identity *identity)
 {
-	if (!ahead->scouting.jobs || identity->device != ahead->scouting.proc_device)
+	if (!(ahead->scouting.jobs || flight_has_threads()) || !scouting_is_proc(ahead, identity))
 		return false;
 	scouting_end(ahead);
+	flight_rest();
 	return true;
 }
 
@@ -525,10 +531,6 @@ static bool walk_seen(const struct ahead *ahead, const struct sweep *sweep)
 
 static bool scouts_sent(struct ahead *ahead)
 {
-	struct identity proc;
-
-	if (!ahead->scouting.proc_device && path_identify(AT_FDCWD, "/proc", 0, &proc))
-		ahead->scouting.proc_device = proc.device;
 	ahead->scouting.jobs = scouts_begin();
 	return ahead->scouting.jobs != NULL;
 }

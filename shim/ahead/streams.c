@@ -268,7 +268,8 @@ bool streams_open(struct ahead *ahead, const struct passage *passage)
 		return true;
 	directory_opened();
 	fd = by_path ? REAL(dirfd)(stream) : (int)passage->regs->arg[0];
-	opened_add(ahead, fd, &identity);
+	if (opened_add(ahead, fd, &identity) && scouting_is_proc(ahead, &identity))
+		return true;
 	if (known)
 		scouting_opened(ahead, &ahead->place, fd, OPENDIR_FLAGS);
 	stream_begin(ahead, stream, fd, call.path);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "backend/backend.h"
+#include "backend/crew/lane.h"
 #include "backend/ring/lane.h"
 #include "backend/ring/of_thread.h"
 #include "backend/ring/ring.h"
@@ -58,19 +59,33 @@ static unsigned workers_most(void)
 	return share < WORKERS_LEAST ? 0 : (unsigned)share;
 }
 
+/* The ring, unless the user wants none, and where that cannot be had the crew, unless he wants no other. */
+static int way_begin(unsigned workers, uint64_t patience_ns)
+{
+	int err = -EPERM;
+
+	if (!workers)
+		return -EAGAIN;
+	if (config.backend != BACKEND_CREW) {
+		way = &ring_lane;
+		err = ring_lane_begin(workers, FLIGHT_SLOTS_ALL, patience_ns);
+		if (err)
+			stats_ring_error(err);
+	}
+	if (!err || err == -EXDEV || config.backend == BACKEND_RING)
+		return err;
+	way = &crew_lane;
+	return crew_lane_begin(workers);
+}
+
 bool flight_begin(uint64_t cost_ns)
 {
-	unsigned workers;
 	int err;
 
 	if (flight_refused() || flight_exists())
 		return !refused;
-	workers = workers_most();
-	err = workers ? ring_lane_begin(workers, FLIGHT_SLOTS_ALL,
-					config.force ? FORCED_PATIENCE_NS : cost_ns)
-		      : -EAGAIN;
 	vain = 0;
-	way = &ring_lane;
+	err = way_begin(workers_most(), config.force ? FORCED_PATIENCE_NS : cost_ns);
 	if (err == -EXDEV) /* a borrowed address space: it is for the lender to say */
 		return false;
 	if (err)
@@ -101,7 +116,17 @@ bool flight_knows(enum opcode opcode)
 
 bool flight_has_slots(void)
 {
-	return ring_lane_has_slots();
+	return way == &crew_lane ? crew_lane_has_slots() : ring_lane_has_slots();
+}
+
+bool flight_has_threads(void)
+{
+	return crew_lane_runs();
+}
+
+void flight_rest(void)
+{
+	crew_lane_rest();
 }
 
 static const struct backend *way_of(enum flight kind)

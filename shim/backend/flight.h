@@ -60,6 +60,14 @@ bool flight_has_slots(void);
 void flight_refuse(int err);
 bool flight_refused(void);
 
+/*
+ * Are there threads of our own? They have the credentials, the priority and the like of the moment they were
+ * made, and show in the list of this process's threads. flight_rest ends them, with all they have done, before
+ * any of that is changed or looked at; there will be new ones.
+ */
+bool flight_has_threads(void);
+void flight_rest(void);
+
 /* Every way was given up for good, before something it would get around (dispatch/watch.c). */
 bool flight_ceded(void);
 

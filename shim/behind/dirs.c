@@ -5,6 +5,7 @@
  * nor a chdir nor a rename of an ancestor has to wait for what is pending there. Those have
  * high numbers; a program that meets one finds it gone (fence.c).
  */
+#include "backend/flight.h"
 #include "behind/private.h"
 
 #include <fcntl.h>
@@ -94,6 +95,7 @@ void dir_drop(struct behind *behind, struct dir *dir)
 	memset(dir, 0, sizeof(*dir));
 	if (--behind->descriptors == 0) {
 		mounts_forget(behind);
+		flight_rest();
 		crew_end(); /* from here on nobody looks what the program does */
 	}
 }

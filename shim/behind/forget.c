@@ -2,6 +2,7 @@
  *
  * Everything is done first, and then nothing is known: where a call may change what anything means.
  */
+#include "backend/flight.h"
 #include "behind/private.h"
 
 void behind_forget(struct behind *behind)
@@ -14,4 +15,5 @@ void behind_forget(struct behind *behind)
 		if (behind->dirs[i].used)
 			dir_drop(behind, &behind->dirs[i]);
 	crew_end();
+	flight_rest();
 }

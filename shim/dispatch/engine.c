@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ahead/ahead.h"
+#include "backend/flight.h"
 #include "backend/ring/of_thread.h"
 #include "backend/ring/ring.h"
 #include "base/clock.h"
@@ -17,6 +18,7 @@
 #include "call/fd_owner.h"
 #include "call/guard.h"
 #include "call/leave.h"
+#include "call/passage.h"
 #include "call/plain.h"
 #include "call/yield.h"
 #include "dispatch/watch.h"
@@ -287,6 +289,34 @@ static void begin_late(enum op op)
 	late_begin();
 }
 
+/*
+ * Threads of our own are gone before anybody changes what they would have to have changed too (credentials,
+ * namespaces, priorities) or may look how many there are. Who leaves takes them along.
+ */
+static void threads_look(enum op op, const struct regs *regs)
+{
+	bool concerned = table_op_class(op) == CLASS_PROCESS && table_op_order(op) != ORDER_FREE &&
+			 table_op_order(op) != ORDER_IMAGE;
+
+	if (op == OP_SYSCALL)
+		concerned = !passage_syscall_is_plain(regs);
+	if (!concerned || thread_self.depth || !process_owns_memory())
+		return;
+	thread_self.depth++;
+	flight_rest();
+	thread_self.depth--;
+}
+
+/* Where nothing else is in, nobody sees what the program does between two groups. */
+static bool synced(const struct passage *passage)
+{
+	bool done = together_sync(passage);
+
+	if (done && flight_has_threads() && !is_in())
+		flight_rest();
+	return done;
+}
+
 /* Modes auto and strict: acknowledged, answered ahead of time, or the program's own call. */
 static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long *value,
 			enum reason *reason)
@@ -297,10 +327,12 @@ static bool enter_ahead(enum op op, enum sym sym, const struct regs *regs, long 
 
 	*reason = REASON_MODE;
 	begin_late(op);
+	if (flight_has_threads())
+		threads_look(op, regs);
 	together_watch(&passage);
 	if (wanted(op, WANTER_BEHIND) && behind_before(&passage))
 		return true;
-	done = (wanted(op, WANTER_AHEAD) && ahead_before(&passage)) || together_sync(&passage) ||
+	done = (wanted(op, WANTER_AHEAD) && ahead_before(&passage)) || synced(&passage) ||
 	       (wanted(op, WANTER_WATCH) && watch_before(op, sym, regs, value));
 	return wanted(op, WANTER_BEHIND) ? behind_after(&passage, done, program_errno) : done;
 }

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "backend/flight.h"
 #include "backend/ring/of_thread.h"
 #include "backend/ring/ring.h"
 #include "base/filter.h"
@@ -110,6 +111,7 @@ static void cede(void)
 	if (ring_ceded() || !process_owns_memory())
 		return;
 	thread_self.depth++;
+	flight_rest();
 	thread_cede();
 	if (had_ring && !threads_seen())
 		workers_await();

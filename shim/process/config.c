@@ -110,6 +110,20 @@ static enum mode mode_variable(void)
 	return MODE_AUTO;
 }
 
+static enum backend_choice backend_variable(void)
+{
+	static const char *const names[] = {
+		[BACKEND_AUTO] = "auto", [BACKEND_RING] = "ring", [BACKEND_CREW] = "crew"};
+	const char *value = variable("USHIM_BACKEND");
+
+	for (int choice = BACKEND_AUTO; value && choice <= BACKEND_CREW; choice++)
+		if (!strcmp(value, names[choice]))
+			return (enum backend_choice)choice;
+	if (value)
+		warn_malformed("USHIM_BACKEND", value, "not auto, ring or crew");
+	return BACKEND_AUTO;
+}
+
 static enum filter_treatment filter_variable(void)
 {
 	static const char *const names[] = {
@@ -206,6 +220,7 @@ void config_read(void)
 	config.filter = filter_variable();
 	filter_treat(config.filter); /* before the first system call */
 	config.mode = mode_variable();
+	config.backend = backend_variable();
 	config.depth = number_variable("USHIM_DEPTH", 1, DEPTH_MAX, DEPTH_DEFAULT,
 				       "not a number from 1 to 4096");
 	config.stale_ms = number_variable("USHIM_STALE_MS", 0, STALE_MS_MAX, STALE_MS_DEFAULT,

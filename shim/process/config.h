@@ -20,12 +20,20 @@ enum mode {
 	MODE_RING,   /* every covered call through the ring, one at a time */
 };
 
+/* Which way calls go that are made beside the program (backend/flight.h). */
+enum backend_choice {
+	BACKEND_AUTO, /* io_uring, and where that cannot be had threads of our own */
+	BACKEND_RING,
+	BACKEND_CREW,
+};
+
 struct config {
 	enum mode mode;
 	unsigned depth;        /* USHIM_DEPTH: most questions asked ahead at once */
 	unsigned stale_ms;     /* USHIM_STALE_MS: oldest answer that is served, milliseconds */
 	unsigned ring_entries; /* USHIM_RING: submission queue entries */
 	unsigned sqpoll_ms;    /* USHIM_SQPOLL: idle time of a kernel poller; 0: no poller */
+	enum backend_choice backend; /* USHIM_BACKEND */
 	enum filter_treatment filter; /* of one that is there at start: USHIM_SECCOMP */
 	bool force;            /* USHIM_FORCE=1: without the governor */
 	const char *stats;     /* USHIM_STATS: absolute path, or null; owned by config */

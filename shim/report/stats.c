@@ -39,7 +39,7 @@ static const char *const ring_texts[RING_STAT_COUNT] = {
 	[RING_STAT_FETCHED] = "fetched",     [RING_STAT_BATCHES] = "batches",
 	[RING_STAT_LATE] = "late",           [RING_STAT_LATE_GONE] = "late_gone",
 	[RING_STAT_GROUPED] = "grouped",     [RING_STAT_SPARED] = "grouped_used",
-	[RING_STAT_GROUPS] = "groups",
+	[RING_STAT_GROUPS] = "groups",       [RING_STAT_BY_CREW] = "by_crew",
 };
 
 void stats_open(void)

@@ -29,6 +29,7 @@ enum ring_stat {
 	RING_STAT_GROUPED, /* fsyncs started together with another */
 	RING_STAT_SPARED,  /* of these, the ones the program came for */
 	RING_STAT_GROUPS,
+	RING_STAT_BY_CREW, /* calls made by threads of our own */
 	RING_STAT_COUNT,
 };
 

@@ -47,6 +47,8 @@ struct call {
 	uint64_t length; /* bytes, iovec entries, or the size of *data */
 	uint32_t flags;  /* AT_*, O_*, RWF_*, SYNC_FILE_RANGE_*, XATTR_*, advice, ... */
 	mode_t mode;
+	uid_t owner;
+	gid_t group;
 	struct stat *stat; /* YIELD_STAT: the program's buffer */
 	unsigned slot;     /* ring_queue: the direct descriptor + 1 instead of fd, or 0 */
 	bool linked;       /* ring_queue: the next entry starts when this one has succeeded */

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What every bats file loads. Files in every-mode/ run once per mode, with USHIM_TEST_MODE set
-# to off, auto, strict, auto-forced or strict-forced (asking ahead on any storage), ring or
-# refused (ring mode where io_uring is refused, by a filter that may be asked); files in once/ run
+# to off, auto, strict, auto-forced or strict-forced (asking ahead on any storage), crew (as auto-forced,
+# by threads of the library's own), ring or refused (ring mode where io_uring is refused, by a filter
+# that may be asked); files in once/ run
 # once and choose modes themselves.
 
 bats_require_minimum_version 1.5.0
@@ -10,6 +11,9 @@ ROOT=$(cd "${BATS_TEST_DIRNAME}/../../.." && pwd)
 BUILD=${BUILD:-$ROOT/build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
 LIB=$BUILD/libushim.so
+
+# Everything once more by one way alone: USHIM_TEST_BACKEND=crew tests/run FILE
+[ -z "${USHIM_TEST_BACKEND-}" ] || export USHIM_BACKEND=$USHIM_TEST_BACKEND
 # A sanitizer's run-time that has to come first (make asan); leaks are no matter of a process that ends.
 if [ -s "$BUILD/preload-first" ]; then
     LIB=$(<"$BUILD/preload-first"):$LIB
@@ -34,6 +38,7 @@ shim_in() {
     shift
     case $mode in
     off) USHIM=0 LD_PRELOAD=$LIB "$@" ;;
+    crew) USHIM_FORCE=1 USHIM_BACKEND=crew USHIM_MODE=auto LD_PRELOAD=$LIB "$@" ;;
     *-forced) USHIM_FORCE=1 USHIM_MODE=${mode%-forced} LD_PRELOAD=$LIB "$@" ;;
     refused) "$PROG/refuse-uring" env USHIM_SECCOMP=ask USHIM_MODE=ring LD_PRELOAD="$LIB" "$@" ;;
     *) USHIM_MODE=$mode LD_PRELOAD=$LIB "$@" ;;
