@@ -168,3 +168,10 @@ JSON
     run -1 "$PROG/refuse-uring" "$ROOT/tools/ushim-doctor"
     [[ $output == *"NO    seccomp"* ]]
 }
+
+@test "ushim-doctor: says that threads do where a ring is refused" {
+    USHIM_SECCOMP=ask run -0 "$PROG/refuse-uring" "$ROOT/tools/ushim-doctor"
+    [[ $output == *"NO    ring"* ]]
+    [[ $output == *"ok    crew"* ]]
+    [[ $output != *"as they would without"* ]]
+}
