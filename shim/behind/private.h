@@ -116,7 +116,8 @@ struct wanted {
 	unsigned count; /* of these, in the program's order: */
 	struct attribute list[WANTED_MOST];
 	int results[WANTED_MOST];
-	int fd;                   /* the directory's */
+	int fd;                   /* the directory's, */
+	char link[LINK_SIZE];     /* and how to name it */
 	char shown[BEHIND_SHOWN]; /* of the directory, for path_shown */
 };
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "backend/crew/clone.h"
 #include "base/sys.h"
 #include "report/late.h"
 
@@ -128,7 +129,7 @@ void wanted_add(struct behind *behind, struct dir *dir, const struct attribute *
 
 /* ---- what the crew runs: system calls alone ---- */
 
-static int times_set(int fd, const struct timespec times[2], const char *link)
+CLONE_UNWATCHED static int times_set(int fd, const struct timespec times[2], const char *link)
 {
 	int err = (int)sys(SYS_utimensat, fd, "", times, AT_EMPTY_PATH);
 
@@ -137,14 +138,14 @@ static int times_set(int fd, const struct timespec times[2], const char *link)
 	return err;
 }
 
-static int xattr_set(const struct xattr *xattr, const char *link)
+CLONE_UNWATCHED static int xattr_set(const struct xattr *xattr, const char *link)
 {
 	if (xattr->removes)
 		return (int)sys(SYS_removexattr, link, xattr->name);
 	return (int)sys(SYS_setxattr, link, xattr->name, xattr->value, (size_t)xattr->size, 0);
 }
 
-static int attribute_set(int fd, const struct attribute *attribute, const char *link)
+CLONE_UNWATCHED static int attribute_set(int fd, const struct attribute *attribute, const char *link)
 {
 	switch (attribute->kind) {
 	case ATTRIBUTE_OWNER:
@@ -161,14 +162,12 @@ static int attribute_set(int fd, const struct attribute *attribute, const char *
 	return 0;
 }
 
-static void wanted_set(struct crew_job *job)
+CLONE_UNWATCHED static void wanted_set(struct crew_job *job)
 {
 	struct wanted *wanted = (struct wanted *)((char *)job - offsetof(struct wanted, job));
-	char link[LINK_SIZE];
 
-	descriptor_link(wanted->fd, link);
 	for (unsigned i = 0; i < wanted->count; i++)
-		wanted->results[i] = attribute_set(wanted->fd, &wanted->list[i], link);
+		wanted->results[i] = attribute_set(wanted->fd, &wanted->list[i], wanted->link);
 }
 
 /* ---- and who has it run ---- */
@@ -178,6 +177,7 @@ void wanted_begin(struct behind *behind, struct dir *dir)
 	struct wanted *wanted = &dir->wanted;
 
 	wanted->fd = dir->fd;
+	descriptor_link(dir->fd, wanted->link);
 	wanted->job.work = wanted_set;
 	wanted->posted = true;
 	behind->setting++;

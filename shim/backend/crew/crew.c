@@ -4,86 +4,70 @@
 #include <stddef.h>
 
 #include "backend/crew/clone.h"
+#include "backend/crew/pool.h"
 #include "base/futex.h"
 #include "process/process.h"
 
 enum {
-	JOBS = 512,           /* more than are ever posted at once: one a directory */
-	STACK_SIZE = 16384,   /* system calls alone need a fraction of it */
+	THREADS = 8,
 	SLICE_NS = 20 * 1000 * 1000,
 };
 
 /* In wiped memory: a forked child has no thread but its own. */
 struct crew {
-	uint32_t thread;   /* its number; the kernel makes it 0 when it runs no more */
-	long number;       /* the same, for good */
-	uint32_t posted;   /* jobs ever, a futex; and of these */
-	uint32_t finished; /* those that are done, a futex too */
-	struct crew_job *jobs[JOBS]; /* a null one is the end */
-	char stack[STACK_SIZE] __attribute__((aligned(16)));
+	struct pool *pool;
+	uint32_t posted;   /* jobs ever, and of these */
+	uint32_t finished; /* those that are done, a futex */
+	struct crew_job *jobs[POOL_WORK]; /* until somebody begins with it */
 };
 
 static struct crew *crew;
-static bool refused; /* no thread could be made */
+static bool refused; /* there can be no thread */
 
-/* ---- the thread ---- */
-
-CLONE_UNWATCHED static void crew_main(void *argument)
+CLONE_UNWATCHED static void job_run(void *context, uint32_t place, bool able)
 {
-	struct crew *own = argument;
-	uint32_t taken = 0;
+	struct crew *own = context;
+	struct crew_job *job = __atomic_exchange_n(&own->jobs[place], NULL, __ATOMIC_ACQ_REL);
 
-	for (;;) {
-		uint32_t posted = __atomic_load_n(&own->posted, __ATOMIC_ACQUIRE);
-		struct crew_job *job;
-
-		if (posted == taken) {
-			futex_wait(&own->posted, posted, 0);
-			continue;
-		}
-		job = own->jobs[taken++ % JOBS];
-		if (!job)
-			return;
-		job->work(job);
-		__atomic_store_n(&job->done, 1, __ATOMIC_RELEASE);
-		__atomic_store_n(&own->finished, taken, __ATOMIC_RELEASE);
-		futex_wake(&own->finished, 1);
-	}
+	(void)able;
+	job->work(job);
+	__atomic_store_n(&job->done, 1, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&own->finished, 1, __ATOMIC_SEQ_CST);
+	futex_wake(&own->finished, 1);
 }
-
-/* ---- the program's side ---- */
 
 static bool crew_begin(void)
 {
-	if (refused)
-		return false;
+	if (refused || (crew && crew->pool))
+		return !refused;
 	if (!crew)
 		crew = process_map_wiped(sizeof(*crew));
-	refused = !crew || !clone_allowed();
-	if (refused)
-		return false;
-	if (__atomic_load_n(&crew->thread, __ATOMIC_ACQUIRE))
-		return true;
-	crew->posted = crew->finished = 0;
-	crew->number = clone_thread(crew_main, crew, crew->stack, STACK_SIZE, &crew->thread);
-	refused = crew->number < 0;
+	if (crew)
+		crew->pool = pool_make(job_run, crew, THREADS, false);
+	refused = !crew || !crew->pool;
 	return !refused;
 }
 
-static void post(struct crew_job *job)
+static uint32_t finished_now(void)
 {
-	crew->jobs[crew->posted % JOBS] = job;
-	__atomic_store_n(&crew->posted, crew->posted + 1, __ATOMIC_RELEASE);
-	futex_wake(&crew->posted, 1);
+	return __atomic_load_n(&crew->finished, __ATOMIC_SEQ_CST);
 }
 
 bool crew_post(struct crew_job *job)
 {
-	if (!crew_begin())
+	uint32_t place;
+
+	if (!crew_begin() || crew->posted - finished_now() >= POOL_WORK)
+		return false;
+	place = crew->posted % POOL_WORK;
+	if (__atomic_load_n(&crew->jobs[place], __ATOMIC_ACQUIRE))
 		return false;
 	__atomic_store_n(&job->done, 0, __ATOMIC_RELAXED);
-	post(job);
-	return true;
+	__atomic_store_n(&crew->jobs[place], job, __ATOMIC_RELEASE);
+	pool_add(crew->pool, place);
+	refused = pool_post(crew->pool) < 0;
+	crew->posted += !refused;
+	return !refused;
 }
 
 bool crew_did(const struct crew_job *job)
@@ -93,7 +77,7 @@ bool crew_did(const struct crew_job *job)
 
 void crew_await(const struct crew_job *job)
 {
-	uint32_t finished = crew ? __atomic_load_n(&crew->finished, __ATOMIC_ACQUIRE) : 0;
+	uint32_t finished = crew ? finished_now() : 0;
 
 	if (!crew || (job ? crew_did(job) : finished == crew->posted))
 		return;
@@ -102,8 +86,6 @@ void crew_await(const struct crew_job *job)
 
 void crew_end(void)
 {
-	if (!crew || !__atomic_load_n(&crew->thread, __ATOMIC_ACQUIRE))
-		return;
-	post(NULL);
-	clone_await_end(&crew->thread, crew->number);
+	if (crew && crew->pool)
+		pool_end(crew->pool);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * crew: one thread of our own, for calls that io_uring has no operation for (chown, chmod, utimensat,
- * removexattr) and that the program need not wait for.
+ * crew: jobs for threads of our own (pool.h): what io_uring has no operation for (chown, chmod, utimensat,
+ * removexattr) and the program need not wait for. A job is several such calls, made one after another;
+ * jobs are run at once, in no order.
  *
- * It is libc's in nothing: made by clone(2), with all signals blocked and no storage of its own
- * (errno, the stack's canary and the locale are the program's), so what it runs makes system calls
- * by sys() alone. It shares descriptors, directory and umask with the program, but has the
- * credentials of the moment it was made; whoever lets those, or the threads of this process, be
- * changed or looked at ends it first (behind_forget).
+ * The threads have the credentials of the moment they were made; whoever lets those, or the threads of this
+ * process, be changed or looked at ends them first (behind_forget).
  */
 #ifndef USHIM_CREW_H
 #define USHIM_CREW_H
@@ -20,7 +18,7 @@ struct crew_job {
 	uint32_t done;
 };
 
-/* Has JOB, which stays where it is, worked off behind those before. False: there is no crew. */
+/* Has JOB, which stays where it is, worked off. False: there is no crew, or it has too much to do. */
 bool crew_post(struct crew_job *job);
 
 bool crew_did(const struct crew_job *job);
