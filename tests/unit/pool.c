@@ -138,6 +138,25 @@ static void apart(void)
 	done_once(4, true);
 }
 
+/* Who waits for nothing leaves in the moment that something is posted. */
+static void leaving(void)
+{
+	struct pool *pool;
+
+	pool_idle_for(20 * 1000);
+	pool = pool_needed(2, false);
+	for (uint32_t posted = 0; posted < ROUNDS * 30;) {
+		pool_add(pool, posted++ % POOL_WORK);
+		NEED(pool_post(pool) == 0);
+		for (int waited = 0; __atomic_load_n(&all, __ATOMIC_SEQ_CST) < posted; waited++) {
+			NEED(waited < PATIENCE_MS * 20);
+			usleep(50);
+		}
+		usleep(posted % 7 * 5);
+	}
+	pool_end(pool);
+}
+
 static void child_has_none(void)
 {
 	struct pool *pool = pool_needed(4, false);
@@ -310,6 +329,7 @@ int main(int argc, char **argv)
 	test("C1: what is posted is done once, by one thread", by_one);
 	test("C1: by many", by_many);
 	test("C1: by threads with a table of descriptors of their own", apart);
+	test("C1: also by one who was about to leave", leaving);
 	test("C8: a forked child finds no pool", child_has_none);
 	test("C5: a chain is run in order, and tells of each call", chain_in_order);
 	test("C8: files are opened and read at no number of the program's", files_apart);

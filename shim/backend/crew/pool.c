@@ -24,8 +24,9 @@ enum {
 	STACK_SIZE = 16384, /* system calls alone need a fraction of it */
 	GUARD_SIZE = 4096,  /* below each stack, not to be touched */
 	SEAT_SIZE = STACK_SIZE + GUARD_SIZE,
-	IDLE_NS = 1000 * 1000 * 1000,
 };
+
+static uint64_t idle_ns = 1000 * 1000 * 1000;
 
 /* A thread's place. It is free when nobody has claimed it and no thread's number is in it. */
 struct seat {
@@ -141,9 +142,8 @@ CLONE_UNWATCHED static bool wait_idle(struct pool *pool)
 
 	ADD(pool->idle, 1);
 	if (LOAD(pool->taken) == LOAD(pool->posted) && !LOAD(pool->ending))
-		err = futex_wait(&pool->calls, calls, IDLE_NS);
+		err = futex_wait(&pool->calls, calls, idle_ns);
 	ADD(pool->idle, -1);
-	/* Who posts between these two has counted on this thread. */
 	return err != -ETIMEDOUT || LOAD(pool->taken) != LOAD(pool->posted);
 }
 
@@ -173,13 +173,24 @@ CLONE_UNWATCHED static void seat_main(void *argument)
 	struct seat *seat = argument;
 	struct pool *pool = seat->pool;
 
+	bool able;
+
 	STORE(seat->number, (uint32_t)sys(SYS_gettid));
-	work_off(pool, !pool->own_table || table_leave());
-	ADD(pool->threads, -1);
+	able = !pool->own_table || table_leave();
+	do {
+		work_off(pool, able);
+		ADD(pool->threads, -1);
+		/* Who posted just before has counted on this thread. */
+	} while (LOAD(pool->taken) != LOAD(pool->posted) && count_one_more(pool));
 	STORE(seat->claimed, 0);
 }
 
 /* ---- the program's side ---- */
+
+void pool_idle_for(uint64_t ns)
+{
+	idle_ns = ns;
+}
 
 /* Of no descriptor at all: EINVAL, where there is such a call. */
 static bool tables_known(void)

@@ -54,4 +54,7 @@ int pool_post(struct pool *pool);
 /* No thread is left when this returns, and all that was posted is done. More may be posted later. */
 void pool_end(struct pool *pool);
 
+/* How long a thread waits for work before it leaves: a second, but in tests. */
+void pool_idle_for(uint64_t ns);
+
 #endif
