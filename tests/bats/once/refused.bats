@@ -86,7 +86,7 @@ alike() {
     [[ ${COMMAND[$kind]} != *';'* ]] || rest=${COMMAND[$kind]#*;}
     # shellcheck disable=SC2086 # words and patterns
     "${AS[@]}" strace -qq -e signal=none -o ../counts "$@" \
-        -E USHIM_STATS="$BATS_TEST_TMPDIR/record" -E LD_PRELOAD="$LIB" "${WITH[@]}" $first >../shim 2>&1 || fail "status $?: $(tail -3 ../shim)"
+        -E USHIM_STATS="$BATS_TEST_TMPDIR/record" -E USHIM_BACKEND="${WAY:-auto}" -E LD_PRELOAD="$LIB" "${WITH[@]}" $first >../shim 2>&1 || fail "status $?: $(tail -3 ../shim)"
     "${AS[@]}" bash -c "$rest" >>../shim 2>&1
     same ../plain ../shim || fail "$(tail -3 ../counts)"
 }
@@ -114,13 +114,17 @@ given_up() {
     [ "$(deferred)" -le 12 ] || fail "$(deferred) commands were acknowledged"
 }
 
-# refused ERRNO STRACE-OPTION...: with these refusals every kind is alike, and the ring is given up.
+# refused ERRNO STRACE-OPTION...: with these refusals every kind is alike, and the ring is given up; threads of the
+# library's own take its place where they may.
 refused() {
     local err=$1 kind
     shift
     for kind in $KINDS; do
-        alike "$kind" -e trace=/io_uring "$@"
+        WAY=ring alike "$kind" -e trace=/io_uring "$@"
         given_up "$err"
+        WAY=auto alike "$kind" -e trace=/io_uring "$@"
+        [ "$(called io_uring_setup)" -le 6 ] || fail "$(called io_uring_setup) calls of io_uring_setup"
+        [ "$(field by_crew)" -ge 20 ] || fail "$kind: only $(field by_crew) calls by threads: $(cat ../record)"
     done
 }
 
