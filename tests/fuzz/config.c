@@ -5,6 +5,8 @@
 #include "fuzz.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,8 +15,22 @@
 static const char *const variables[] = {
 	"USHIM",      "USHIM_MODE",  "USHIM_DEPTH", "USHIM_STALE_MS", "USHIM_RING",
 	"USHIM_SQPOLL", "USHIM_FORCE", "USHIM_STATS", "USHIM_TRACE",    "USHIM_WITHOUT",
-	"USHIM_SECCOMP",
+	"USHIM_SECCOMP", "USHIM_BACKEND",
 };
+
+enum {
+	VARIABLES = sizeof(variables) / sizeof(*variables),
+	VALUE_SIZE = 256,
+};
+
+/* Not by setenv, which keeps every value there ever was (glibc 2.36). */
+static void variable_set(size_t which, const char *value)
+{
+	static char settings[VARIABLES][VALUE_SIZE + 32];
+
+	snprintf(settings[which], sizeof(settings[which]), "%s=%s", variables[which], value);
+	PROMISE(putenv(settings[which]) == 0);
+}
 
 static bool path_ok(const char *path)
 {
@@ -24,12 +40,12 @@ static bool path_ok(const char *path)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
-	char value[256];
+	char value[VALUE_SIZE];
 	int error;
 
-	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+	for (size_t i = 0; i < VARIABLES; i++)
 		if (input_byte(&input) & 1 && (input_text(&input, value, sizeof(value) - 1), true))
-			PROMISE(setenv(variables[i], value, 1) == 0);
+			variable_set(i, value);
 		else
 			unsetenv(variables[i]);
 	memset(&config, 0, sizeof(config));
@@ -42,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config.mode == MODE_OFF)
 		return 0;
 	PROMISE(config.mode == MODE_AUTO || config.mode == MODE_STRICT || config.mode == MODE_RING);
+	PROMISE(config.backend <= BACKEND_CREW && config.filter <= FILTER_AVOID);
 	PROMISE(config.depth >= 1 && config.depth <= 4096);
 	PROMISE(config.ring_entries >= 1 && config.ring_entries <= 4096);
 	PROMISE(config.stale_ms <= 60000 && config.sqpoll_ms <= 60000);
