@@ -239,14 +239,14 @@ requires_container() {
     run ! grep -q CLONE_UNTRACED ../calls
 }
 
-# calls HOW: those of a program on fast storage in a container.
+# calls HOW: those, in a container, of a program that does too little to look slow, however slow this machine is.
 calls() {
     USHIM_SECCOMP=$1 strace -f -qq -o "calls-$1" unshare --pid --fork --mount-proc "$PROG/docker-like" \
-        bash -c 'LD_PRELOAD=$0 ls -l from; exit $?' "$LIB" >/dev/null
+        bash -c 'LD_PRELOAD=$0 cat from/file-1; exit $?' "$LIB" >/dev/null 2>&1
     sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "calls-$1" | sort | uniq -c >"counts-$1"
 }
 
-@test "C9: a program on fast storage makes no call more for being in a container" {
+@test "C9: a program that does little makes no call more for being in a container" {
     requires strace
     requires_container
     files
