@@ -98,44 +98,40 @@ static bool switch_variable(const char *name, bool otherwise)
 	return otherwise;
 }
 
+/* One of COUNT words, by its place; the first is the default. */
+static unsigned choice_variable(const char *name, const char *const words[], unsigned count,
+				const char *wanted)
+{
+	const char *value = variable(name);
+
+	for (unsigned place = 0; value && place < count; place++)
+		if (!strcmp(value, words[place]))
+			return place;
+	if (value)
+		warn_malformed(name, value, wanted);
+	return 0;
+}
+
 static enum mode mode_variable(void)
 {
-	const char *value = variable("USHIM_MODE");
-
-	for (enum mode mode = MODE_AUTO; value && mode <= MODE_RING; mode++)
-		if (!strcmp(value, mode_names[mode]))
-			return mode;
-	if (value)
-		warn_malformed("USHIM_MODE", value, "not auto, strict or ring");
-	return MODE_AUTO;
+	return MODE_AUTO + choice_variable("USHIM_MODE", mode_names + MODE_AUTO,
+					   MODE_RING - MODE_AUTO + 1, "not auto, strict or ring");
 }
 
 static enum backend_choice backend_variable(void)
 {
-	static const char *const names[] = {
+	static const char *const words[] = {
 		[BACKEND_AUTO] = "auto", [BACKEND_RING] = "ring", [BACKEND_CREW] = "crew"};
-	const char *value = variable("USHIM_BACKEND");
 
-	for (int choice = BACKEND_AUTO; value && choice <= BACKEND_CREW; choice++)
-		if (!strcmp(value, names[choice]))
-			return (enum backend_choice)choice;
-	if (value)
-		warn_malformed("USHIM_BACKEND", value, "not auto, ring or crew");
-	return BACKEND_AUTO;
+	return choice_variable("USHIM_BACKEND", words, BACKEND_CREW + 1, "not auto, ring or crew");
 }
 
 static enum filter_treatment filter_variable(void)
 {
-	static const char *const names[] = {
+	static const char *const words[] = {
 		[FILTER_AUTO] = "auto", [FILTER_ASK] = "ask", [FILTER_AVOID] = "avoid"};
-	const char *value = variable("USHIM_SECCOMP");
 
-	for (enum filter_treatment way = FILTER_AUTO; value && way <= FILTER_AVOID; way++)
-		if (!strcmp(value, names[way]))
-			return way;
-	if (value)
-		warn_malformed("USHIM_SECCOMP", value, "not auto, ask or avoid");
-	return FILTER_AUTO;
+	return choice_variable("USHIM_SECCOMP", words, FILTER_AVOID + 1, "not auto, ask or avoid");
 }
 
 /*
