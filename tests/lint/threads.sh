@@ -7,8 +7,7 @@ set -u
 build=${1:-build}
 status=0
 objects=$(find "$build/shim" -name '*.o')
-# shellcheck disable=SC2086 # one word an object
-own=$(nm -A --defined-only $(grep -v /over/ <<<"$objects") | awk '{ print $NF }' | sort -u)
+own=$(grep -v /over/ <<<"$objects" | xargs nm -A --defined-only | awk '{ print $NF }' | sort -u)
 seen=0
 for object in $objects; do
     code=$(objdump -dr --no-show-raw-insn -j .text.crew "$object" 2>/dev/null | grep -v '^$') || continue
