@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# alone
 # Programs on slow storage while questions are asked and files are read ahead: what they leave
 # behind, what they do when the storage hangs, and what must not be opened or touched.
+# While anybody on the machine holds a lease nothing is read ahead, and other tests take some.
 
 load ../common
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# alone
 # What was asked ahead by a number or a name that has become another's meanwhile, before a
 # worker of the kernel's came to it.
+# While anybody on the machine holds a lease nothing is read ahead, and other tests take some.
 
 load ../common
 
