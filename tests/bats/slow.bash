@@ -28,3 +28,14 @@ plain() {
 auto() {
     USHIM_STATS=$RECORD shim_in auto "$@"
 }
+
+# slow_tree DIRS FILES: back/src, DIRS directories of FILES files, each with words of its own.
+slow_tree() {
+    local dir file
+    for ((dir = 1; dir <= $1; dir++)); do
+        mkdir -p "$BATS_TEST_TMPDIR/back/src/d$dir"
+        for ((file = 1; file <= $2; file++)); do
+            echo "$dir.$file" >"$BATS_TEST_TMPDIR/back/src/d$dir/f$file"
+        done
+    done
+}

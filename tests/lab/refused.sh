@@ -5,7 +5,8 @@
 #
 # refused.sh LIB SLOWFS: cp -al, du and rm -rf on a slow FUSE (SLOWFS: the project's
 # build/slowfs), where io_uring is refused the ways refuse.c
-# knows, and in a container: without threads of ours the gain has to be 1.0, and nothing may change. Needs root, fuse3, gcc, libseccomp-dev.
+# knows, and in a container: without threads of ours the gain has to be 1.0, and nothing may change.
+# Needs root, fuse3, gcc, libseccomp-dev.
 set -u
 here=$(dirname "$(readlink -f "$0")")
 . "$here/cases.sh"

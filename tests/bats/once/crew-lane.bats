@@ -14,13 +14,7 @@ setup() {
     requires strace
     requires jq
     cd "$BATS_TEST_TMPDIR" || return
-    local dir file
-    for dir in 1 2 3; do
-        mkdir -p "back/src/d$dir"
-        for file in {1..30}; do
-            echo "$dir.$file" >"back/src/d$dir/f$file"
-        done
-    done
+    slow_tree 3 30
     RECORD=$BATS_TEST_TMPDIR/record
     BEFORE=
 }
@@ -62,15 +56,20 @@ number() { # KEY
     [ "$(jq -s '[.[].ops.LINKAT.deferred // 0] | add' "$RECORD")" -gt 60 ]
 }
 
-@test "C10: where the administrator has switched io_uring off, threads take its place by themselves" {
+# without_uring COMMAND...: with a record, where the administrator has switched io_uring off
+without_uring() {
     requires root
     [ -w "$SWITCH" ] || skip "requires a writable kernel.io_uring_disabled"
-    enter_slow --delay=1ms
     read -r BEFORE <"$SWITCH"
     echo 2 >"$SWITCH"
-    USHIM_STATS=$RECORD shim_in auto ls -lR src >../out 2>../err
+    USHIM_STATS=$RECORD shim_in auto "$@"
     echo "$BEFORE" >"$SWITCH"
     BEFORE=
+}
+
+@test "C10: where the administrator has switched io_uring off, threads take its place by themselves" {
+    enter_slow --delay=1ms
+    without_uring ls -lR src >../out 2>../err
     [ ! -s ../err ]
     diff <(ls -lR src) ../out
     [ "$(number by_crew)" -gt 60 ]
@@ -78,14 +77,8 @@ number() { # KEY
 }
 
 @test "C10: with USHIM_BACKEND=ring there are no threads, and plain calls where there is no ring" {
-    requires root
-    [ -w "$SWITCH" ] || skip "requires a writable kernel.io_uring_disabled"
     enter_slow --delay=1ms
-    read -r BEFORE <"$SWITCH"
-    echo 2 >"$SWITCH"
-    USHIM_BACKEND=ring USHIM_STATS=$RECORD shim_in auto ls -lR src >../out 2>../err
-    echo "$BEFORE" >"$SWITCH"
-    BEFORE=
+    USHIM_BACKEND=ring without_uring ls -lR src >../out 2>../err
     diff <(ls -lR src) ../out
     [ "$(number by_crew)" -eq 0 ]
 }

@@ -15,13 +15,7 @@ setup() {
     requires strace
     requires jq
     cd "$BATS_TEST_TMPDIR" || return
-    local dir file
-    for ((dir = 1; dir <= DIRS; dir++)); do
-        mkdir -p "back/src/d$dir"
-        for ((file = 1; file <= FILES; file++)); do
-            echo "$dir.$file" >"back/src/d$dir/f$file"
-        done
-    done
+    slow_tree $DIRS $FILES
     chmod -R a+rwX back
     chmod a+rwx .
     AS=()
