@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "base/probe.h"
+#include "base/text.h"
 #include "base/threads.h"
 
 enum sys_permit sys_permit __attribute__((visibility("hidden"))) = SYS_UNKNOWN;
@@ -140,6 +140,15 @@ bool filter_was_asked(void)
 	return asked;
 }
 
+bool filter_lets_threads(void)
+{
+	enum sys_permit permit = __atomic_load_n(&sys_permit, __ATOMIC_RELAXED);
+
+	if (permit == SYS_ALLOWED && asked)
+		return probe_each();
+	return permit != SYS_FORBIDDEN;
+}
+
 /* One more than were asked may kill: somebody has installed it by a call that was not seen. */
 bool filter_in_force(void)
 {
@@ -150,29 +159,15 @@ bool filter_in_force(void)
 	return look(&status) != LOOK_FREE && !(asked && status.filters == filters_asked);
 }
 
-/* Puts "/proc/PROCESS/status" into PATH. Lower rooms than this one spell no numbers. */
-static void status_path(char path[32], unsigned process)
-{
-	static const char begins[] = "/proc/", ends[] = "/status";
-	char digits[12], *digit = digits + sizeof(digits);
-	size_t length;
-
-	*--digit = '\0';
-	do
-		*--digit = (char)('0' + process % 10);
-	while (process /= 10);
-	length = strlen(digit);
-	memcpy(path, begins, sizeof(begins) - 1);
-	memcpy(path + sizeof(begins) - 1, digit, length);
-	memcpy(path + sizeof(begins) - 1 + length, ends, sizeof(ends));
-}
-
 static bool lives_under(unsigned process, unsigned filters)
 {
+	char path[32] = "";
+	struct text text = {.at = path, .room = sizeof(path) - 1};
 	struct status status;
-	char path[32];
 
-	status_path(path, process);
+	text_add(&text, "/proc/");
+	text_number(&text, process);
+	text_add(&text, "/status");
 	return !status_of(path, &status) && status.filters == filters;
 }
 

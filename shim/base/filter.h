@@ -39,6 +39,12 @@ bool filter_acts(void);
 /* There was a filter at start, and a child has found what it lets through: no ring may be had. */
 bool filter_lets_some(void);
 
+/*
+ * Threads of ours, which live under the filter like the program, may make the calls that it might make itself.
+ * With the user's leave each is tried here.
+ */
+bool filter_lets_threads(void);
+
 /* True where there was one at start, and it was asked: by a child, or with the user's leave. */
 bool filter_was_asked(void);
 

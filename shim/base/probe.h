@@ -28,6 +28,9 @@ struct permits {
  */
 bool probe_filter(struct permits *permits);
 
+/* The same, by this process itself, where nothing kills: true where nothing that is needed is refused. */
+bool probe_each(void);
+
 static inline bool permits_has(const struct permits *permits, long number)
 {
 	return number >= 0 && number < PROBE_NUMBERS &&

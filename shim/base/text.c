@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 
-#include <sys/prctl.h>
-
-#include "base/sys.h"
 
 void text_add(struct text *text, const char *part)
 {
@@ -33,15 +30,4 @@ void text_pair(struct text *text, const char *key, int64_t number)
 	text_add(text, key);
 	text_add(text, "\":");
 	text_number(text, number);
-}
-
-void text_program(struct text *text)
-{
-	char name[32] = "";
-
-	sys(SYS_prctl, PR_GET_NAME, name);
-	for (char *c = name; *c; c++)
-		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
-			*c = '?';
-	text_add(text, name);
 }

@@ -20,7 +20,4 @@ void text_number(struct text *text, int64_t number);
 /* ,"key":number */
 void text_pair(struct text *text, const char *key, int64_t number);
 
-/* The program's name as the kernel has it; other bytes than plain ASCII become '?'. */
-void text_program(struct text *text);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 
 #include "base/filter.h"
 #include "base/sys.h"
@@ -108,6 +109,18 @@ static bool operation_called(const struct counters *taken, enum op op)
 		if (taken->met[op][reason])
 			return true;
 	return false;
+}
+
+/* The program's name as the kernel has it; other bytes than plain ASCII become '?'. */
+static void text_program(struct text *text)
+{
+	char name[32] = "";
+
+	sys(SYS_prctl, PR_GET_NAME, name);
+	for (char *c = name; *c; c++)
+		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
+			*c = '?';
+	text_add(text, name);
 }
 
 static void text_record(struct text *text, const struct counters *taken, const char *end)

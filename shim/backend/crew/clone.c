@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/crew/clone.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/filter.h"
 #include "base/futex.h"
 #include "base/sys.h"
 
+/* linux/close_range.h; Linux 5.9. */
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2U
+#endif
+
 enum {
 	SIGNALS_SIZE = 8, /* of the kernel's signal set */
+	MOMENT_NS = 1000 * 1000 * 1000, /* after that the number is a thread's of the program's */
 };
 
 #define CLONE_SHARED                                                                         \
@@ -21,7 +29,7 @@ bool clone_allowed(void)
 #ifdef __SANITIZE_THREAD__
 	return false; /* its run-time keeps books of each thread in storage that these have not */
 #else
-	return !filter_forbids();
+	return filter_lets_threads();
 #endif
 }
 
@@ -74,9 +82,21 @@ void clone_await_end(uint32_t *thread, long number)
 {
 	long process = sys(SYS_getpid);
 	uint32_t running;
+	uint64_t end;
 
 	while ((running = __atomic_load_n(thread, __ATOMIC_ACQUIRE)) != 0)
 		futex_wait(thread, running, 0);
-	while (number > 0 && sys(SYS_tgkill, process, number, 0) == 0)
+	end = clock_ns() + MOMENT_NS;
+	while (number > 0 && sys(SYS_tgkill, process, number, 0) == 0 && clock_ns() < end)
 		sys(SYS_sched_yield);
+}
+
+CLONE_UNWATCHED bool clone_leave_table(void)
+{
+	return sys(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+}
+
+bool clone_may_leave_table(void)
+{
+	return sys(SYS_close_range, 1, 0, CLOSE_RANGE_UNSHARE) == -EINVAL; /* of no descriptor */
 }

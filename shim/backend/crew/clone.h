@@ -43,4 +43,12 @@ long clone_thread(void (*begin)(void *argument), void *argument, char *stack, si
  */
 void clone_await_end(uint32_t *thread, long number);
 
+/*
+ * The calling thread, one of these, goes on with a table of descriptors of its own that is made empty, so
+ * that nothing of the program's is closed (close_range(2), Linux 5.9). False where it cannot; the other says
+ * so before.
+ */
+bool clone_leave_table(void);
+bool clone_may_leave_table(void);
+
 #endif

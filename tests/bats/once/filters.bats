@@ -255,3 +255,17 @@ calls() {
     run ! grep CLONE_UNTRACED calls-auto
     same counts-avoid counts-auto
 }
+
+@test "C1: with the user's leave no thread makes a call that the filter refuses, where the program has another for it" {
+    requires_slow
+    requires perl
+    requires gcc
+    enter_slow --delay=1ms
+    files
+    # shellcheck disable=SC2016
+    USHIM_SECCOMP=ask "$PROG/docker-like" -r "$(number linkat)" env LD_PRELOAD="$LIB" \
+        perl -e 'mkdir "made" or die; for (1 .. 60) { link "from/file-$_", "made/$_" or die $! }' >../out 2>&1
+    [ ! -s ../out ] || fail "$(cat ../out)"
+    [ "$(stat -c %h from/file-60)" -eq 2 ]
+    [ "$(ls made | wc -l)" -eq 60 ]
+}
