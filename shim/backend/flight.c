@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "backend/backend.h"
+#include "backend/crew/crew.h"
 #include "backend/crew/lane.h"
 #include "backend/ring/lane.h"
 #include "backend/ring/of_thread.h"
@@ -62,20 +63,22 @@ static unsigned workers_most(void)
 /* The ring, unless the user wants none, and where that cannot be had the crew, unless he wants no other. */
 static int way_begin(unsigned workers, uint64_t patience_ns)
 {
-	int err = -EPERM;
+	int ring_err, err;
 
 	if (!workers)
 		return -EAGAIN;
-	if (config.backend != BACKEND_CREW) {
-		way = &ring_lane;
-		err = ring_lane_begin(workers, FLIGHT_SLOTS_ALL, patience_ns);
-		if (err)
-			stats_ring_error(err);
+	if (config.backend == BACKEND_CREW) {
+		way = &crew_lane;
+		return crew_lane_begin(workers);
 	}
-	if (!err || err == -EXDEV || config.backend == BACKEND_RING)
-		return err;
+	way = &ring_lane;
+	ring_err = ring_lane_begin(workers, FLIGHT_SLOTS_ALL, patience_ns);
+	if (!ring_err || ring_err == -EXDEV || config.backend == BACKEND_RING)
+		return ring_err;
+	stats_ring_error(ring_err);
 	way = &crew_lane;
-	return crew_lane_begin(workers);
+	err = crew_lane_begin(workers);
+	return err ? ring_err : 0;
 }
 
 bool flight_begin(uint64_t cost_ns)
@@ -126,9 +129,11 @@ bool flight_has_threads(void)
 
 void flight_rest(void)
 {
+	crew_end();
 	crew_lane_rest();
 }
 
+/* All kinds go the same way, so far. */
 static const struct backend *way_of(enum flight kind)
 {
 	(void)kind;

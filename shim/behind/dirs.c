@@ -95,8 +95,7 @@ void dir_drop(struct behind *behind, struct dir *dir)
 	memset(dir, 0, sizeof(*dir));
 	if (--behind->descriptors == 0) {
 		mounts_forget(behind);
-		flight_rest();
-		crew_end(); /* from here on nobody looks what the program does */
+		flight_rest(); /* from here on nobody looks what the program does */
 	}
 }
 

@@ -14,6 +14,5 @@ void behind_forget(struct behind *behind)
 	for (int i = 0; i < BEHIND_DIRS && behind->descriptors; i++)
 		if (behind->dirs[i].used)
 			dir_drop(behind, &behind->dirs[i]);
-	crew_end();
 	flight_rest();
 }

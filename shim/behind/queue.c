@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "backend/crew/perform.h"
 #include "backend/flight.h"
 #include "base/clock.h"
 #include "base/invariant.h"
@@ -109,21 +110,7 @@ static int command_by_hand(const struct command *command)
 	struct call call;
 
 	command_call(command, &call);
-	switch ((int)call.opcode) {
-	case OPCODE_LINKAT:
-		return (int)sys(SYS_linkat, call.fd, call.path, call.fd2, call.path2, call.flags);
-	case OPCODE_RENAMEAT:
-		return (int)sys(SYS_renameat2, call.fd, call.path, call.fd2, call.path2,
-				call.flags);
-	case OPCODE_SYMLINKAT:
-		return (int)sys(SYS_symlinkat, call.path, call.fd2, call.path2);
-	case OPCODE_MKDIRAT:
-		return (int)sys(SYS_mkdirat, call.fd, call.path, call.mode);
-	case OPCODE_UNLINKAT:
-		return (int)sys(SYS_unlinkat, call.fd, call.path, call.flags);
-	default:
-		return -EINVAL;
-	}
+	return (int)call_perform(&call);
 }
 
 static const char *command_name(const struct command *command)

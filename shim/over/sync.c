@@ -3,10 +3,6 @@
 
 #include <stdint.h>
 
-enum {
-	FSYNC_DATA_ONLY = 1, /* IORING_FSYNC_DATASYNC */
-};
-
 /* fsync(fd) */
 OVER(FSYNC)
 {
@@ -18,7 +14,7 @@ OVER(FSYNC)
 /* fdatasync(fd) */
 OVER(FDATASYNC)
 {
-	call->flags = FSYNC_DATA_ONLY;
+	call->flags = CALL_DATA_ONLY;
 	return over_FSYNC(call, a);
 }
 

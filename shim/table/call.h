@@ -27,6 +27,9 @@ enum guard {
 	GUARD_CLOSE,    /* closing fd is over when the ring says so */
 };
 
+/* Of an fsync that is to be an fdatasync, in flags (IORING_FSYNC_DATASYNC). */
+#define CALL_DATA_ONLY 1
+
 /* What the program gets when the ring's result is not negative. */
 enum yield {
 	YIELD_RESULT, /* the result itself */
@@ -47,8 +50,6 @@ struct call {
 	uint64_t length; /* bytes, iovec entries, or the size of *data */
 	uint32_t flags;  /* AT_*, O_*, RWF_*, SYNC_FILE_RANGE_*, XATTR_*, advice, ... */
 	mode_t mode;
-	uid_t owner;
-	gid_t group;
 	struct stat *stat; /* YIELD_STAT: the program's buffer */
 	unsigned slot;     /* ring_queue: the direct descriptor + 1 instead of fd, or 0 */
 	bool linked;       /* ring_queue: the next entry starts when this one has succeeded */

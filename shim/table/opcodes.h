@@ -34,13 +34,6 @@ enum opcode {
 	OPCODE_GETXATTR = 44,
 	OPCODE_FTRUNCATE = 55, /* Linux 6.9 */
 	OPCODE_COUNT = 64,     /* room for what a probe reports */
-
-	/* What io_uring has no operation for, and the crew does (backend/crew/perform.h). */
-	OPCODE_UTIMENSAT, /* fd, path, data: two timespecs, flags */
-	OPCODE_FCHMODAT,  /* fd, path, mode, flags (AT_SYMLINK_NOFOLLOW: Linux 6.6) */
-	OPCODE_FCHOWNAT,  /* fd, path, owner, group, flags */
-	OPCODE_LSETXATTR, /* path, path2: the name, data, length, flags */
-	OPCODE_LREMOVEXATTR, /* path, path2: the name */
 };
 
 #endif

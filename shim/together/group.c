@@ -30,7 +30,6 @@ enum step {
 };
 
 enum {
-	DATA_ONLY = 1, /* IORING_FSYNC_DATASYNC */
 	AWAIT_SLICE_MS = 100,
 	OWN_PLACE = GROUP_MOST, /* of the call that started the group */
 };
@@ -168,7 +167,7 @@ static bool sync_queue(struct together *together, unsigned place, int fd)
 	const struct call sync = {
 		.opcode = OPCODE_FSYNC,
 		.fd = fd,
-		.flags = together->data_only ? DATA_ONLY : 0,
+		.flags = together->data_only ? CALL_DATA_ONLY : 0,
 		.hard_linked = true,
 	};
 

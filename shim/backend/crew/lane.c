@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/invariant.h"
+#include "base/path.h"
+#include "base/word.h"
 #include "process/process.h"
 #include "report/stats.h"
 
@@ -63,10 +65,6 @@ struct lane {
 static struct lane *lane;
 static int refused; /* the negative errno: ordinary memory, so that children inherit it */
 
-#define LOAD(word) __atomic_load_n(&(word), __ATOMIC_SEQ_CST)
-#define STORE(word, value) __atomic_store_n(&(word), value, __ATOMIC_SEQ_CST)
-#define ADD(word, by) __atomic_add_fetch(&(word), by, __ATOMIC_SEQ_CST)
-
 static struct lane *own(void)
 {
 	return lane && lane->magic == LANE_MAGIC ? lane : NULL;
@@ -84,25 +82,23 @@ CLONE_UNWATCHED static void bell_ring(struct lane *in, uint32_t done)
 {
 	uint32_t yes = 1;
 
-	if (!LOAD(in->waiting) || (int32_t)(done - LOAD(in->wanted)) < 0 ||
-	    !__atomic_compare_exchange_n(&in->waiting, &yes, 0, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
+	if (!word_load(&in->waiting) || (int32_t)(done - word_load(&in->wanted)) < 0 ||
+	    !word_swap(&in->waiting, &yes, 0))
 		return;
-	ADD(in->bell, 1);
+	word_add(&in->bell, 1);
 	futex_wake(&in->bell, 1);
 }
 
 CLONE_UNWATCHED static void entry_land(struct lane *in, uint32_t place, int result)
 {
 	struct entry *entry = entry_at(in, place);
-	uint32_t newest = LOAD(in->landed);
+	uint32_t newest = word_load(&in->landed);
 
 	entry->result = result;
 	do
 		entry->next = newest;
-	while (!__atomic_compare_exchange_n(&in->landed, &newest, place, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST));
-	bell_ring(in, ADD(in->done, 1));
+	while (!word_swap(&in->landed, &newest, place));
+	bell_ring(in, word_add(&in->done, 1));
 }
 
 /* Of a chain with a slot: FILE is its number in this thread's own table. */
@@ -229,58 +225,54 @@ static unsigned lane_room(void)
 }
 
 /* NAME in the room there is at *AT; null where it does not fit. */
-static const char *name_keep(char **at, char *end, const char *name)
+static const char *name_keep(char **at, const char *end, const char *name)
 {
-	size_t size = name ? strlen(name) + 1 : 0;
+	size_t size = strlen(name) + 1;
 	char *kept = *at;
 
-	if (!name || size > (size_t)(end - kept))
+	if (size > (size_t)(end - kept))
 		return NULL;
 	memcpy(kept, name, size);
 	*at += size;
 	return kept;
 }
 
-/* What is below a descriptor of the program's, as a thread with a table of its own gets there. */
+/*
+ * What is below a descriptor of the program's, as a thread with a table of its own gets there: by the link that
+ * /proc has, for the program, whoever asks.
+ */
 static bool path_from_apart(struct call *call, char **at, const char *end)
 {
-	static const char descriptors[] = "/proc/self/fd/"; /* of the program, whoever asks */
-	enum { DIGITS_MOST = 12 };
-	char digits[DIGITS_MOST], *to = *at;
-	unsigned count = 0, number = (unsigned)call->fd;
+	size_t length;
 
 	if (call->fd == AT_FDCWD || call->path[0] == '/')
 		return true;
-	if (call->fd < 0 || (size_t)(end - to) < sizeof(descriptors) + DIGITS_MOST)
+	if (end - *at < LINK_SIZE + 1)
 		return false;
-	do
-		digits[count++] = (char)('0' + number % 10);
-	while (number /= 10);
-	memcpy(to, descriptors, sizeof(descriptors) - 1);
-	to += sizeof(descriptors) - 1;
-	while (count)
-		*to++ = digits[--count];
-	*to++ = '/';
-	*at = to;
+	descriptor_link(call->fd, *at);
+	length = strlen(*at);
+	(*at)[length] = '/';
+	*at += length + 1;
 	call->fd = AT_FDCWD;
 	return true;
 }
 
 static bool entry_fill(struct entry *entry, const struct call *call, uint64_t token)
 {
-	char *at = entry->names, *end = entry->names + NAMES_SIZE, *begin = at;
-	struct call *own_call = &entry->call;
+	const char *end = entry->names + NAMES_SIZE;
+	char *at = entry->names;
 
-	*own_call = *call; /* the program's thread: what copies may be libc's */
+	entry->call = *call; /* the program's thread: what copies may be libc's */
 	entry->token = token;
 	entry->next = 0;
-	if (call->slot && call->path && !path_from_apart(own_call, &at, end))
-		return false;
-	if (call->path && !(own_call->path = name_keep(&at, end, call->path)))
-		return false;
-	if (call->slot && call->path)
-		own_call->path = begin; /* with what was put before it */
-	return !call->path2 || (own_call->path2 = name_keep(&at, end, call->path2));
+	if (call->path) {
+		if (call->slot && !path_from_apart(&entry->call, &at, end))
+			return false;
+		entry->call.path = entry->names;
+		if (!name_keep(&at, end, call->path))
+			return false;
+	}
+	return !call->path2 || (entry->call.path2 = name_keep(&at, end, call->path2));
 }
 
 static uint32_t entry_take(struct lane *in)
@@ -370,9 +362,7 @@ static int chains_post(struct lane *in, struct pool *pool, bool apart)
 	for (uint32_t i = 0; err && i < in->chains; i++)
 		if (in->chain[i].apart == apart)
 			chain_drop(in, in->chain[i].first);
-	if (!err)
-		return calls;
-	return err;
+	return err ? err : calls;
 }
 
 /* All that is queued at once is for the same threads. */
@@ -408,7 +398,7 @@ static uint32_t turned_round(struct lane *in, uint32_t newest)
 static void lane_reap(backend_done *done)
 {
 	struct lane *in = own();
-	uint32_t place = __atomic_exchange_n(&in->landed, 0, __ATOMIC_SEQ_CST);
+	uint32_t place = word_exchange(&in->landed, 0);
 
 	place = turned_round(in, place);
 	while (place) {
@@ -426,7 +416,7 @@ static void lane_reap(backend_done *done)
 
 static bool lane_has_done(void)
 {
-	return LOAD(own()->landed) != 0;
+	return word_load(&own()->landed) != 0;
 }
 
 static void lane_await(unsigned count, unsigned slice_ms)
@@ -437,15 +427,15 @@ static void lane_await(unsigned count, unsigned slice_ms)
 	long err = 0;
 
 	for (; now < end && err != -EINTR; now = clock_ns()) {
-		uint32_t bell = LOAD(in->bell);
+		uint32_t bell = word_load(&in->bell);
 
-		STORE(in->wanted, wanted);
-		STORE(in->waiting, 1);
-		if ((int32_t)(LOAD(in->done) - wanted) >= 0)
+		word_store(&in->wanted, wanted);
+		word_store(&in->waiting, 1);
+		if ((int32_t)(word_load(&in->done) - wanted) >= 0)
 			break;
 		err = futex_wait(&in->bell, bell, end - now);
 	}
-	STORE(in->waiting, 0);
+	word_store(&in->waiting, 0);
 }
 
 /* A thread that has closed a file is behind its last use when it says so. */

@@ -6,26 +6,11 @@
 #include "backend/crew/clone.h"
 #include "base/sys.h"
 
-enum {
-	DATA_ONLY = 1, /* IORING_FSYNC_DATASYNC */
-};
-
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452 /* Linux 6.6 */
-#endif
-
 CLONE_UNWATCHED static long file_read(const struct call *call)
 {
 	if (call->offset == UINT64_MAX)
 		return sys(SYS_read, call->fd, call->data, call->length);
 	return sys(SYS_pread64, call->fd, call->data, call->length, call->offset);
-}
-
-CLONE_UNWATCHED static long mode_set(const struct call *call)
-{
-	if (call->flags)
-		return sys(SYS_fchmodat2, call->fd, call->path, call->mode, call->flags);
-	return sys(SYS_fchmodat, call->fd, call->path, call->mode);
 }
 
 bool call_performable(enum opcode opcode)
@@ -34,7 +19,6 @@ bool call_performable(enum opcode opcode)
 	case OPCODE_NONE:
 	case OPCODE_NOP:
 	case OPCODE_FSYNC:
-	case OPCODE_SYNC_FILE_RANGE:
 	case OPCODE_OPENAT:
 	case OPCODE_CLOSE:
 	case OPCODE_STATX:
@@ -44,11 +28,6 @@ bool call_performable(enum opcode opcode)
 	case OPCODE_MKDIRAT:
 	case OPCODE_SYMLINKAT:
 	case OPCODE_LINKAT:
-	case OPCODE_UTIMENSAT:
-	case OPCODE_FCHMODAT:
-	case OPCODE_FCHOWNAT:
-	case OPCODE_LSETXATTR:
-	case OPCODE_LREMOVEXATTR:
 		return true;
 	default:
 		return false;
@@ -62,9 +41,7 @@ CLONE_UNWATCHED long call_perform(const struct call *call)
 	case OPCODE_NOP:
 		return 0;
 	case OPCODE_FSYNC:
-		return sys(call->flags & DATA_ONLY ? SYS_fdatasync : SYS_fsync, call->fd);
-	case OPCODE_SYNC_FILE_RANGE:
-		return sys(SYS_sync_file_range, call->fd, call->offset, call->length, call->flags);
+		return sys(call->flags & CALL_DATA_ONLY ? SYS_fdatasync : SYS_fsync, call->fd);
 	case OPCODE_OPENAT:
 		return sys(SYS_openat, call->fd, call->path, call->flags, call->mode);
 	case OPCODE_CLOSE:
@@ -83,17 +60,6 @@ CLONE_UNWATCHED long call_perform(const struct call *call)
 		return sys(SYS_symlinkat, call->path, call->fd2, call->path2);
 	case OPCODE_LINKAT:
 		return sys(SYS_linkat, call->fd, call->path, call->fd2, call->path2, call->flags);
-	case OPCODE_UTIMENSAT:
-		return sys(SYS_utimensat, call->fd, call->path, call->data, call->flags);
-	case OPCODE_FCHMODAT:
-		return mode_set(call);
-	case OPCODE_FCHOWNAT:
-		return sys(SYS_fchownat, call->fd, call->path, call->owner, call->group, call->flags);
-	case OPCODE_LSETXATTR:
-		return sys(SYS_lsetxattr, call->path, call->path2, call->data, call->length,
-			   call->flags);
-	case OPCODE_LREMOVEXATTR:
-		return sys(SYS_lremovexattr, call->path, call->path2);
 	default:
 		return -EINVAL;
 	}

@@ -13,12 +13,8 @@
 #include "backend/crew/clone.h"
 #include "base/futex.h"
 #include "base/sys.h"
+#include "base/word.h"
 #include "process/process.h"
-
-/* linux/close_range.h; Linux 5.9. */
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE 2U
-#endif
 
 enum {
 	STACK_SIZE = 16384, /* system calls alone need a fraction of it */
@@ -38,7 +34,7 @@ struct seat {
 
 /* In wiped memory: a forked child has no thread but its own. */
 struct pool {
-	pool_run *run; /* null in such a child */
+	pool_run *run;
 	void *context;
 	unsigned most;
 	bool own_table;
@@ -54,22 +50,17 @@ struct pool {
 	struct seat seats[POOL_THREADS];
 };
 
-#define LOAD(word) __atomic_load_n(&(word), __ATOMIC_SEQ_CST)
-#define STORE(word, value) __atomic_store_n(&(word), value, __ATOMIC_SEQ_CST)
-#define ADD(word, by) __atomic_add_fetch(&(word), by, __ATOMIC_SEQ_CST)
-
 /* ---- threads are made, by the program's or by each other ---- */
 
 CLONE_UNWATCHED static bool seat_claim(struct seat *seat)
 {
 	uint32_t nobody = 0;
 
-	if (LOAD(seat->thread) || !__atomic_compare_exchange_n(&seat->claimed, &nobody, 1, false,
-							       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	if (word_load(&seat->thread) || !word_swap(&seat->claimed, &nobody, 1))
 		return false;
-	if (!LOAD(seat->thread))
+	if (!word_load(&seat->thread))
 		return true;
-	STORE(seat->claimed, 0);
+	word_store(&seat->claimed, 0);
 	return false;
 }
 
@@ -90,13 +81,12 @@ CLONE_UNWATCHED static int seat_fill(struct pool *pool, unsigned place)
 
 CLONE_UNWATCHED static bool count_one_more(struct pool *pool)
 {
-	uint32_t threads = LOAD(pool->threads);
+	uint32_t threads = word_load(&pool->threads);
 
 	do {
 		if (threads >= pool->most)
 			return false;
-	} while (!__atomic_compare_exchange_n(&pool->threads, &threads, threads + 1, false,
-					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	} while (!word_swap(&pool->threads, &threads, threads + 1));
 	return true;
 }
 
@@ -112,10 +102,10 @@ CLONE_UNWATCHED static int grow(struct pool *pool)
 			err = seat_fill(pool, place);
 			if (!err)
 				return 0;
-			STORE(pool->seats[place].claimed, 0);
+			word_store(&pool->seats[place].claimed, 0);
 			break;
 		}
-	ADD(pool->threads, -1);
+	word_add(&pool->threads, -1);
 	return err;
 }
 
@@ -123,28 +113,27 @@ CLONE_UNWATCHED static int grow(struct pool *pool)
 
 CLONE_UNWATCHED static bool take(struct pool *pool, uint32_t *work)
 {
-	uint32_t taken = LOAD(pool->taken);
+	uint32_t taken = word_load(&pool->taken);
 
 	do {
-		if (taken == LOAD(pool->posted))
+		if (taken == word_load(&pool->posted))
 			return false;
-		*work = LOAD(pool->queue[taken % POOL_WORK]);
-	} while (!__atomic_compare_exchange_n(&pool->taken, &taken, taken + 1, false,
-					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+		*work = word_load(&pool->queue[taken % POOL_WORK]);
+	} while (!word_swap(&pool->taken, &taken, taken + 1));
 	return true;
 }
 
 /* Waits for work. False when it has waited for a while and nothing came. */
 CLONE_UNWATCHED static bool wait_idle(struct pool *pool)
 {
-	uint32_t calls = LOAD(pool->calls);
+	uint32_t calls = word_load(&pool->calls);
 	long err = 0;
 
-	ADD(pool->idle, 1);
-	if (LOAD(pool->taken) == LOAD(pool->posted) && !LOAD(pool->ending))
+	word_add(&pool->idle, 1);
+	if (word_load(&pool->taken) == word_load(&pool->posted) && !word_load(&pool->ending))
 		err = futex_wait(&pool->calls, calls, idle_ns);
-	ADD(pool->idle, -1);
-	return err != -ETIMEDOUT || LOAD(pool->taken) != LOAD(pool->posted);
+	word_add(&pool->idle, -1);
+	return err != -ETIMEDOUT || word_load(&pool->taken) != word_load(&pool->posted);
 }
 
 CLONE_UNWATCHED static void work_off(struct pool *pool, bool able)
@@ -153,36 +142,29 @@ CLONE_UNWATCHED static void work_off(struct pool *pool, bool able)
 
 	for (;;) {
 		if (take(pool, &work)) {
-			if (!LOAD(pool->idle) && !LOAD(pool->ending))
+			if (!word_load(&pool->idle) && !word_load(&pool->ending))
 				grow(pool);
 			pool->run(pool->context, work, able);
-		} else if (LOAD(pool->ending) || !wait_idle(pool)) {
+		} else if (word_load(&pool->ending) || !wait_idle(pool)) {
 			return;
 		}
 	}
-}
-
-/* Closes nothing of the program's: the new table is made empty. */
-CLONE_UNWATCHED static bool table_leave(void)
-{
-	return sys(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
 }
 
 CLONE_UNWATCHED static void seat_main(void *argument)
 {
 	struct seat *seat = argument;
 	struct pool *pool = seat->pool;
-
 	bool able;
 
-	STORE(seat->number, (uint32_t)sys(SYS_gettid));
-	able = !pool->own_table || table_leave();
+	word_store(&seat->number, (uint32_t)sys(SYS_gettid));
+	able = !pool->own_table || clone_leave_table();
 	do {
 		work_off(pool, able);
-		ADD(pool->threads, -1);
+		word_add(&pool->threads, -1);
 		/* Who posted just before has counted on this thread. */
-	} while (LOAD(pool->taken) != LOAD(pool->posted) && count_one_more(pool));
-	STORE(seat->claimed, 0);
+	} while (word_load(&pool->taken) != word_load(&pool->posted) && count_one_more(pool));
+	word_store(&seat->claimed, 0);
 }
 
 /* ---- the program's side ---- */
@@ -192,15 +174,9 @@ void pool_idle_for(uint64_t ns)
 	idle_ns = ns;
 }
 
-/* Of no descriptor at all: EINVAL, where there is such a call. */
-static bool tables_known(void)
-{
-	return sys(SYS_close_range, 1, 0, CLOSE_RANGE_UNSHARE) == -EINVAL;
-}
-
 struct pool *pool_make(pool_run *run, void *context, unsigned most, bool own_table)
 {
-	bool may = clone_allowed() && (!own_table || tables_known());
+	bool may = clone_allowed() && (!own_table || clone_may_leave_table());
 	struct pool *pool = may ? process_map_wiped(sizeof(*pool)) : NULL;
 
 	if (!pool)
@@ -217,35 +193,30 @@ struct pool *pool_make(pool_run *run, void *context, unsigned most, bool own_tab
 	return pool;
 }
 
-bool pool_alive(const struct pool *pool)
-{
-	return pool->run != NULL;
-}
-
 unsigned pool_threads(const struct pool *pool)
 {
-	return LOAD(pool->threads);
+	return word_load(&pool->threads);
 }
 
 void pool_add(struct pool *pool, uint32_t work)
 {
-	STORE(pool->queue[pool->added++ % POOL_WORK], work);
+	word_store(&pool->queue[pool->added++ % POOL_WORK], work);
 }
 
 int pool_post(struct pool *pool)
 {
 	unsigned count = pool->added - pool->posted;
-	int err = LOAD(pool->threads) ? 0 : grow(pool);
+	int err = word_load(&pool->threads) ? 0 : grow(pool);
 
-	if (err && !LOAD(pool->threads)) {
+	if (err && !word_load(&pool->threads)) {
 		pool->added = pool->posted;
 		return err;
 	}
-	STORE(pool->posted, pool->added);
-	ADD(pool->calls, 1);
-	if (LOAD(pool->idle))
+	word_store(&pool->posted, pool->added);
+	word_add(&pool->calls, 1);
+	if (word_load(&pool->idle))
 		futex_wake(&pool->calls, (int)count);
-	else if (!LOAD(pool->threads)) /* the last has just left */
+	else if (!word_load(&pool->threads)) /* the last has just left */
 		grow(pool);
 	return 0;
 }
@@ -254,22 +225,32 @@ static void seats_await(struct pool *pool)
 {
 	for (unsigned place = 0; place < POOL_THREADS; place++) {
 		struct seat *seat = &pool->seats[place];
-		uint32_t number = LOAD(seat->number);
+		uint32_t number = word_load(&seat->number);
 
 		if (!number)
 			continue;
 		clone_await_end(&seat->thread, number);
-		STORE(seat->number, 0);
+		word_store(&seat->number, 0);
 	}
+}
+
+static bool somebody_seen(const struct pool *pool)
+{
+	for (unsigned place = 0; place < POOL_THREADS; place++)
+		if (word_load(&pool->seats[place].number))
+			return true;
+	return word_load(&pool->threads) != 0;
 }
 
 void pool_end(struct pool *pool)
 {
-	STORE(pool->ending, 1);
-	ADD(pool->calls, 1);
+	if (!somebody_seen(pool))
+		return;
+	word_store(&pool->ending, 1);
+	word_add(&pool->calls, 1);
 	futex_wake(&pool->calls, POOL_THREADS);
-	while (LOAD(pool->threads)) /* one may just be making another, or beginning */
+	while (word_load(&pool->threads)) /* one may just be making another, or beginning */
 		seats_await(pool);
 	seats_await(pool); /* they count themselves out a moment before they are gone */
-	STORE(pool->ending, 0);
+	word_store(&pool->ending, 0);
 }

@@ -32,12 +32,9 @@ typedef void pool_run(void *context, uint32_t work, bool able);
 /*
  * A pool of MOST threads at most, without a thread. Its threads share the program's descriptors, or,
  * if OWN_TABLE, have a table that is empty at first, each its own (Linux 5.9). Null where there is no
- * memory, or there may be no threads. A forked child finds it zeroed: pool_alive.
+ * memory, or there may be no threads. A forked child finds it zeroed.
  */
 struct pool *pool_make(pool_run *run, void *context, unsigned most, bool own_table);
-
-/* It was made by this process. */
-bool pool_alive(const struct pool *pool);
 
 /* How many threads there are. */
 unsigned pool_threads(const struct pool *pool);
@@ -46,8 +43,8 @@ unsigned pool_threads(const struct pool *pool);
 void pool_add(struct pool *pool, uint32_t work);
 
 /*
- * Hands over what was added, if anything, and sees to a first thread. 0; or the negative errno with which the first thread was refused, and then what
- * was added is gone.
+ * Hands over what was added, if anything, and sees to a first thread. 0; or the negative errno with which
+ * the first thread was refused, and then what was added is gone.
  */
 int pool_post(struct pool *pool);
 

@@ -29,11 +29,6 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
-/* linux/close_range.h; Linux 5.9. */
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE 2U
-#endif
-
 enum {
 	THREADS = 8,
 	STACK_SIZE = 16384,
@@ -312,7 +307,7 @@ CLONE_UNWATCHED static void first_main(void *argument)
 {
 	struct scouts *own = argument;
 
-	if (sys(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE) != 0) {
+	if (!clone_leave_table()) {
 		__atomic_store_n(&own->failed, 1, __ATOMIC_SEQ_CST);
 		return;
 	}

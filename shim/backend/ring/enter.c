@@ -30,8 +30,7 @@ void ring_opcodes_ask(const struct ring *ring)
 
 bool ring_knows(enum opcode opcode)
 {
-	return opcode >= 0 && opcode < OPCODE_COUNT &&
-	       __atomic_load_n(&opcodes_known, __ATOMIC_RELAXED) >> opcode & 1;
+	return opcode >= 0 && __atomic_load_n(&opcodes_known, __ATOMIC_RELAXED) >> opcode & 1;
 }
 
 /*

@@ -109,11 +109,6 @@ static void prep_opcode(struct io_uring_sqe *sqe, struct ring *ring, const struc
 	case OPCODE_NONE:
 	case OPCODE_NOP:
 	case OPCODE_COUNT:
-	case OPCODE_UTIMENSAT: /* ring_knows none of these */
-	case OPCODE_FCHMODAT:
-	case OPCODE_FCHOWNAT:
-	case OPCODE_LSETXATTR:
-	case OPCODE_LREMOVEXATTR:
 		io_uring_prep_nop(sqe);
 		break;
 	}
